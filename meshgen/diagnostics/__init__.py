@@ -1,0 +1,19 @@
+"""What meshgen says about a user's sources: where, which code, what is wrong and what to do.
+
+This room imports nothing of ours; every other room may import it.
+"""
+
+from meshgen.diagnostics.model import Code, Diagnostic, Related, Severity, did_you_mean, sort_diagnostics
+from meshgen.diagnostics.origin import UNKNOWN, JsonPath, Origin
+
+__all__ = [
+    "UNKNOWN",
+    "Code",
+    "Diagnostic",
+    "JsonPath",
+    "Origin",
+    "Related",
+    "Severity",
+    "did_you_mean",
+    "sort_diagnostics",
+]

@@ -1,0 +1,3 @@
+"""Codes MG09xx, what a backend cannot do."""
+
+from __future__ import annotations

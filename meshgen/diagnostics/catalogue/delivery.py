@@ -1,0 +1,3 @@
+"""Codes MG08xx, writing, delivery and rollout order."""
+
+from __future__ import annotations

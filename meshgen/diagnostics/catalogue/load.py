@@ -1,0 +1,3 @@
+"""Codes MG00xx, reading sources."""
+
+from __future__ import annotations
