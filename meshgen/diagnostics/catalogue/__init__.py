@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from meshgen.diagnostics.catalogue import backend, delivery, gateway, link, load, resilience, security, telemetry, traffic
+from meshgen.diagnostics.catalogue import (
+    backend,
+    delivery,
+    gateway,
+    link,
+    load,
+    resilience,
+    security,
+    telemetry,
+    traffic,
+)
 from meshgen.diagnostics.model import Code
 
 AREAS = (load, link, traffic, security, gateway, resilience, telemetry, delivery, backend)

@@ -1,0 +1,1 @@
+"""meshgen: a declarative GitOps configuration compiler for service meshes."""

@@ -1,0 +1,1 @@
+"""Emitters: one package a backend; they never import each other."""

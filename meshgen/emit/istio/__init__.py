@@ -1,0 +1,1 @@
+"""Istio objects as artifacts: plain JSON values in a stable order."""

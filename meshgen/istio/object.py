@@ -1,0 +1,73 @@
+"""One Istio object, typed, with the places that it came from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+import msgspec
+
+from meshgen.diagnostics import JsonPath, Origin
+from meshgen.istio.kinds import KINDS
+from meshgen.istio.struct import IstioStruct
+from meshgen.json import JsonObject
+
+S_co = TypeVar("S_co", bound=IstioStruct, covariant=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IstioObject(Generic[S_co]):
+    """An object of Istio's API, from intent or native.
+
+    `spec` is what every later stage works on. A native object also keeps its JSON as written (`native`), and is emitted from that,
+    so that what the author wrote (a null, an unknown annotation) stays.
+    """
+
+    kind: str
+    name: str
+    namespace: str
+    spec: S_co
+    labels: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    created: str = ""  # metadata.creationTimestamp: Istio's first sort key; empty counts as made at the same time
+    owner: str = ""  # groups files in the default layout: the service or the intent that it speaks of
+    origin: Origin = field(compare=False)
+    origins: Mapping[JsonPath, Origin] = field(default_factory=dict, compare=False)
+    native: JsonObject | None = field(default=None, compare=False)
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """Kind, namespace and name, which no two objects share."""
+        return (self.kind, self.namespace, self.name)
+
+    @property
+    def order(self) -> tuple[str, str, str]:
+        """Istio's order among objects of a kind: creation time, name, namespace."""
+        return (self.created, self.name, self.namespace)
+
+    def origin_of(self, *path: str | int) -> Origin:
+        """Where a part of the object was written, by its path from the root (`"spec", "http", 0`).
+
+        A generated object names the origin of some parts in `origins`; the longest prefix wins. In a native object the path is that
+        of the document.
+        """
+        if self.native is not None:
+            return self.origin.at(*path)
+        for end in range(len(path), 0, -1):
+            origin = self.origins.get(path[:end])
+            if origin is not None:
+                return origin
+        return self.origin
+
+    def to_json(self) -> JsonObject:
+        """The object as plain JSON values, in the order in which people read them."""
+        if self.native is not None:
+            return self.native
+        metadata: JsonObject = {"name": self.name, "namespace": self.namespace}
+        if self.labels:
+            metadata["labels"] = dict(self.labels)
+        if self.annotations:
+            metadata["annotations"] = dict(self.annotations)
+        spec: JsonObject = msgspec.to_builtins(self.spec)
+        return {"apiVersion": KINDS[self.kind].api_version, "kind": self.kind, "metadata": metadata, "spec": spec}

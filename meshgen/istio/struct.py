@@ -1,0 +1,36 @@
+"""The base of the generated structs."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, TypeAlias
+
+import msgspec
+from msgspec import Meta
+
+Duration: TypeAlias = Annotated[str, Meta(pattern=r"^([0-9]*\.?[0-9]+(ms|us|µs|ns|h|m|s))+$")]
+"""A Go duration. Istio's CRDs ask `duration(self) >= duration('1ms')`; `meshgen.istio.decode` asks the same."""
+
+FreeForm: TypeAlias = dict[str, Any]
+"""What Istio's CRD leaves open, such as a WasmPlugin's `pluginConfig` or an EnvoyFilter's `value`."""
+
+
+class IstioStruct(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """A value of Istio's API. None means absent; zero, false, empty lists and empty maps are kept, for they mean something."""
+
+
+def at_most_one(struct: IstioStruct, *names: str) -> None:
+    """Raises ValueError if more than one of the fields is given (`oneOf` in the CRD)."""
+    given = [name for name in names if getattr(struct, name) is not None]
+    if len(given) > 1:
+        encoded = dict(zip(struct.__struct_fields__, struct.__struct_encode_fields__, strict=True))
+        message = f"only one of {', '.join(f'`{encoded[name]}`' for name in given)} can be given"
+        raise ValueError(message)
+
+
+def exactly_one(struct: IstioStruct, *names: str) -> None:
+    """Raises ValueError unless exactly one of the fields is given (`oneOf` in the CRD)."""
+    at_most_one(struct, *names)
+    if all(getattr(struct, name) is None for name in names):
+        encoded = dict(zip(struct.__struct_fields__, struct.__struct_encode_fields__, strict=True))
+        message = f"one of {', '.join(f'`{encoded[name]}`' for name in names)} must be given"
+        raise ValueError(message)

@@ -1,0 +1,197 @@
+"""The core objects that are read as facts: typed views of the few fields that decide.
+
+They are lenient (unknown fields are let through unread), for meshgen reads core objects and does not own them. Source: the Kubernetes
+API reference, core/v1, apps/v1 and discovery.k8s.io/v1.
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct, field
+
+from meshgen.diagnostics import UNKNOWN, Origin
+
+
+class _Fact(Struct, frozen=True, kw_only=True, rename="camel"):
+    """Lenient by default: unknown fields are ignored."""
+
+
+class ObjectMeta(_Fact, frozen=True, kw_only=True, rename="camel"):
+    """`metadata`."""
+
+    name: str = ""
+    namespace: str = ""
+    labels: dict[str, str] = {}
+    annotations: dict[str, str] = {}
+    creation_timestamp: str | None = None
+
+
+class ServicePort(_Fact, frozen=True, kw_only=True, rename="camel"):
+    """One port of a Service."""
+
+    port: int
+    name: str = ""
+    protocol: str = "TCP"
+    target_port: int | str | None = None
+    app_protocol: str | None = None
+    node_port: int | None = None
+
+
+class ServiceSpec(_Fact, frozen=True, kw_only=True, rename="camel"):
+    """`spec` of a Service."""
+
+    ports: tuple[ServicePort, ...] = ()
+    selector: dict[str, str] = {}
+    type: str = "ClusterIP"
+    cluster_ip: str = field(default="", name="clusterIP")
+    cluster_ips: tuple[str, ...] = field(default=(), name="clusterIPs")
+    external_name: str = ""
+    traffic_distribution: str = ""
+    publish_not_ready_addresses: bool = False
+
+
+class Service(_Fact, frozen=True, kw_only=True, rename="camel"):
+    """A core/v1 Service."""
+
+    metadata: ObjectMeta
+    spec: ServiceSpec = ServiceSpec()
+    origin: Origin = UNKNOWN
+
+
+class TargetReference(_Fact, frozen=True, kw_only=True, rename="camel"):
+    """What an endpoint belongs to."""
+
+    kind: str = ""
+    name: str = ""
+    namespace: str = ""
+
+
+class EndpointConditions(_Fact, frozen=True, kw_only=True, rename="camel"):
+    """Whether an endpoint takes traffic."""
+
+    ready: bool | None = None
+    serving: bool | None = None
+    terminating: bool | None = None
+
+
+class SliceEndpoint(_Fact, frozen=True, kw_only=True, rename="camel"):
+    """One endpoint of an EndpointSlice."""
+
+    addresses: tuple[str, ...] = ()
+    conditions: EndpointConditions = EndpointConditions()
+    target_ref: TargetReference | None = None
+    node_name: str = ""
+    zone: str = ""
+
+
+class EndpointPort(_Fact, frozen=True, kw_only=True, rename="camel"):
+    """One port of an EndpointSlice."""
+
+    port: int | None = None
+    name: str = ""
+    protocol: str = "TCP"
+    app_protocol: str | None = None
+
+
+class EndpointSlice(_Fact, frozen=True, kw_only=True, rename="camel"):
+    """A discovery.k8s.io/v1 EndpointSlice."""
+
+    metadata: ObjectMeta
+    address_type: str = "IPv4"
+    ports: tuple[EndpointPort, ...] = ()
+    endpoints: tuple[SliceEndpoint, ...] = ()
+    origin: Origin = UNKNOWN
+
+
+class ContainerPort(_Fact, frozen=True, kw_only=True, rename="camel"):
+    """A named port of a container, which a Service's targetPort may name."""
+
+    container_port: int
+    name: str = ""
+
+
+class Container(_Fact, frozen=True, kw_only=True, rename="camel"):
+    """A container."""
+
+    name: str = ""
+    ports: tuple[ContainerPort, ...] = ()
+
+
+class PodSpec(_Fact, frozen=True, kw_only=True, rename="camel"):
+    """`spec` of a Pod."""
+
+    service_account_name: str = ""
+    containers: tuple[Container, ...] = ()
+    node_name: str = ""
+
+
+class PodStatus(_Fact, frozen=True, kw_only=True, rename="camel"):
+    """`status` of a Pod."""
+
+    pod_ip: str = field(default="", name="podIP")
+    phase: str = ""
+
+
+class Pod(_Fact, frozen=True, kw_only=True, rename="camel"):
+    """A core/v1 Pod."""
+
+    metadata: ObjectMeta
+    spec: PodSpec = PodSpec()
+    status: PodStatus = PodStatus()
+    origin: Origin = UNKNOWN
+
+
+class PodTemplate(_Fact, frozen=True, kw_only=True, rename="camel"):
+    """The Pod template of a workload."""
+
+    metadata: ObjectMeta = ObjectMeta()
+    spec: PodSpec = PodSpec()
+
+
+class WorkloadSpec(_Fact, frozen=True, kw_only=True, rename="camel"):
+    """`spec` of a Deployment, StatefulSet or DaemonSet."""
+
+    template: PodTemplate = PodTemplate()
+    replicas: int | None = None
+
+
+class PodOwner(_Fact, frozen=True, kw_only=True, rename="camel"):
+    """A Deployment, StatefulSet, DaemonSet or ReplicaSet (apps/v1)."""
+
+    kind: str
+    metadata: ObjectMeta
+    spec: WorkloadSpec = WorkloadSpec()
+    origin: Origin = UNKNOWN
+
+
+class Namespace(_Fact, frozen=True, kw_only=True, rename="camel"):
+    """A core/v1 Namespace."""
+
+    metadata: ObjectMeta
+    origin: Origin = UNKNOWN
+
+
+class ServiceAccount(_Fact, frozen=True, kw_only=True, rename="camel"):
+    """A core/v1 ServiceAccount."""
+
+    metadata: ObjectMeta
+    origin: Origin = UNKNOWN
+
+
+class SecretName(_Fact, frozen=True, kw_only=True, rename="camel"):
+    """A core/v1 Secret, of which only the name is kept."""
+
+    metadata: ObjectMeta
+    type: str = ""
+    origin: Origin = UNKNOWN
+
+
+class CoreFacts(Struct, frozen=True, kw_only=True):
+    """All core objects of a run, a tuple a kind. An empty tuple means that the tree declares none of that kind."""
+
+    services: tuple[Service, ...] = ()
+    endpoint_slices: tuple[EndpointSlice, ...] = ()
+    pods: tuple[Pod, ...] = ()
+    pod_owners: tuple[PodOwner, ...] = ()
+    namespaces: tuple[Namespace, ...] = ()
+    service_accounts: tuple[ServiceAccount, ...] = ()
+    secrets: tuple[SecretName, ...] = ()
