@@ -13,7 +13,7 @@ from msgspec import Struct
 from meshgen.istio.destination_rule import LocalityLoadBalancerSetting
 from meshgen.istio.shared import TcpKeepalive
 from meshgen.istio.virtual_service import HTTPRetry
-from meshgen.json import JsonObject
+from meshgen.istio.struct import FreeForm
 
 
 class ModeSetting(Struct, frozen=True, kw_only=True):
@@ -33,14 +33,14 @@ class GatewayTopology(Struct, frozen=True, kw_only=True, rename="camel"):
 
     num_trusted_proxies: int = 0
     forward_client_cert_details: str = "UNDEFINED"
-    proxy_protocol: dict[str, object] | None = None
+    proxy_protocol: FreeForm | None = None
 
 
 class ProxySettings(Struct, frozen=True, kw_only=True, rename="camel"):
     """`defaultConfig`: the part of ProxyConfig that shapes listeners and bootstraps."""
 
     gateway_topology: GatewayTopology = GatewayTopology()
-    tracing: dict[str, object] | None = None
+    tracing: FreeForm | None = None
     concurrency: int | None = None
     proxy_metadata: dict[str, str] = {}
 
@@ -63,7 +63,7 @@ class MeshConfig(Struct, frozen=True, kw_only=True, rename="camel"):
     default_service_export_to: tuple[str, ...] = ("*",)
     default_virtual_service_export_to: tuple[str, ...] = ("*",)
     default_destination_rule_export_to: tuple[str, ...] = ("*",)
-    extension_providers: tuple[JsonObject, ...] = ()
+    extension_providers: tuple[FreeForm, ...] = ()
     default_config: ProxySettings = ProxySettings()
     access_log_file: str = ""
     access_log_format: str = ""

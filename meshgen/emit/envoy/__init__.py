@@ -1,0 +1,1 @@
+"""Envoy configuration for one proxy: `emit_envoy(mesh, proxy) -> Snapshot`, and its deliveries."""

@@ -1,0 +1,20 @@
+"""The linked mesh: services, endpoints, workloads, policies and visibility."""
+
+from meshgen.mesh.mesh import Mesh, ProxyView, Scope, link
+from meshgen.mesh.proxy import Capture, Proxy, Role
+from meshgen.mesh.service import Endpoint, Port, Resolution, Service, Workload
+
+__all__ = [
+    "Capture",
+    "Endpoint",
+    "Mesh",
+    "Port",
+    "Proxy",
+    "ProxyView",
+    "Resolution",
+    "Role",
+    "Scope",
+    "Service",
+    "Workload",
+    "link",
+]
