@@ -246,7 +246,7 @@ def start_envoy(
 ) -> Iterator[RunningEnvoy]:
     """Run Envoy with this bootstrap until the block ends; files (bootstrap, log) go to `directory`.
 
-    An admin interface on a free loopback port is added where the bootstrap has none. Fails with Envoy's log when it does
+    An admin interface on a free loopback port is added where there is none. Fails with Envoy's log when it does
     not come up.
     """
     directory.mkdir(parents=True, exist_ok=True)
