@@ -52,9 +52,7 @@ KINDS: dict[str, Kind] = {
             plural="authorizationpolicies",
             spec=AuthorizationPolicy,
         ),
-        Kind(
-            name="DestinationRule", group=_NETWORKING, versions=_THREE, plural="destinationrules", spec=DestinationRule
-        ),
+        Kind(name="DestinationRule", group=_NETWORKING, versions=_THREE, plural="destinationrules", spec=DestinationRule),
         Kind(name="EnvoyFilter", group=_NETWORKING, versions=("v1alpha3",), plural="envoyfilters", spec=EnvoyFilter),
         Kind(name="Gateway", group=_NETWORKING, versions=_THREE, plural="gateways", spec=Gateway),
         Kind(

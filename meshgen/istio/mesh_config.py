@@ -1,7 +1,7 @@
 """MeshConfig: the settings of istiod that change what it generates, with istiod's defaults.
 
-Source: istio.io, reference/config/istio.mesh.v1alpha1, and `pkg/config/mesh/mesh.go` for the defaults. Settings that decide nothing
-for a compiler are let through unread.
+Source: istio.io, reference/config/istio.mesh.v1alpha1, and `pkg/config/mesh/mesh.go` for the defaults. Settings that
+decide nothing for a compiler are let through unread.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from msgspec import Struct
 
 from meshgen.istio.destination_rule import LocalityLoadBalancerSetting
 from meshgen.istio.shared import TcpKeepalive
-from meshgen.istio.virtual_service import HTTPRetry
 from meshgen.istio.struct import FreeForm
+from meshgen.istio.virtual_service import HTTPRetry
 
 
 class ModeSetting(Struct, frozen=True, kw_only=True):

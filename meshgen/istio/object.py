@@ -20,8 +20,8 @@ S_co = TypeVar("S_co", bound=IstioStruct, covariant=True)
 class IstioObject(Generic[S_co]):
     """An object of Istio's API, from intent or native.
 
-    `spec` is what every later stage works on. A native object also keeps its JSON as written (`native`), and is emitted from that,
-    so that what the author wrote (a null, an unknown annotation) stays.
+    `spec` is what every later stage works on. A native object also keeps its JSON as written (`native`), and is emitted
+    from that, so that what the author wrote (a null, an unknown annotation) stays.
     """
 
     kind: str
@@ -49,8 +49,8 @@ class IstioObject(Generic[S_co]):
     def origin_of(self, *path: str | int) -> Origin:
         """Where a part of the object was written, by its path from the root (`"spec", "http", 0`).
 
-        A generated object names the origin of some parts in `origins`; the longest prefix wins. In a native object the path is that
-        of the document.
+        A generated object names the origin of some parts in `origins`; the longest prefix wins. In a native object
+        the path is that of the document.
         """
         if self.native is not None:
             return self.origin.at(*path)
@@ -69,5 +69,6 @@ class IstioObject(Generic[S_co]):
             metadata["labels"] = dict(self.labels)
         if self.annotations:
             metadata["annotations"] = dict(self.annotations)
-        spec: JsonObject = msgspec.to_builtins(self.spec)
+        # Not to_builtins, which leaves tuples as they are.
+        spec: JsonObject = msgspec.json.decode(msgspec.json.encode(self.spec))
         return {"apiVersion": KINDS[self.kind].api_version, "kind": self.kind, "metadata": metadata, "spec": spec}

@@ -7,8 +7,10 @@ from typing import Annotated, Any, TypeAlias
 import msgspec
 from msgspec import Meta
 
-Duration: TypeAlias = Annotated[str, Meta(pattern=r"^([0-9]*\.?[0-9]+(ms|us|µs|ns|h|m|s))+$")]
-"""A Go duration. Istio's CRDs ask `duration(self) >= duration('1ms')`; `meshgen.istio.decode` asks the same."""
+DURATION_PATTERN = r"^(?=.*[1-9])([0-9]*\.?[0-9]+(ms|us|µs|ns|h|m|s))+$"
+
+Duration: TypeAlias = Annotated[str, Meta(pattern=DURATION_PATTERN)]
+"""A Go duration above zero. Istio's CRDs ask `duration(self) >= duration('1ms')`."""
 
 FreeForm: TypeAlias = dict[str, Any]
 """What Istio's CRD leaves open, such as a WasmPlugin's `pluginConfig` or an EnvoyFilter's `value`."""
