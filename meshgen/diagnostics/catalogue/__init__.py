@@ -10,12 +10,14 @@ from meshgen.diagnostics.catalogue import (
     load,
     resilience,
     security,
+    sources,
     telemetry,
     traffic,
+    yaml,
 )
 from meshgen.diagnostics.model import Code
 
-AREAS = (load, link, traffic, security, gateway, resilience, telemetry, delivery, backend)
+AREAS = (yaml, sources, load, link, traffic, security, gateway, resilience, telemetry, delivery, backend)
 
 CODES: dict[str, Code] = {
     code.number: code
