@@ -112,20 +112,20 @@ def test_a_trap_is_read_back_as_a_value_a_key_an_item_and_a_document(text: str, 
         assert same(READERS[reader](dump(value)), value)
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=150)
 @given(values)
 def test_every_reader_reads_any_structure_back(value: JsonValue):
     assert_read_back(value)
 
 
-@settings(deadline=None, max_examples=400)
+@settings(deadline=None, max_examples=200)
 @given(strings)
 @example("e" * 1001)
 def test_every_reader_reads_any_string_back_deep_inside(text: str):
     assert_read_back({"spec": [{text: text, "b": [text, [text]]}], "z": text})
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=150)
 @given(numbers)
 @example(1e16)
 @example(1e-7)
@@ -149,7 +149,7 @@ def test_documents_are_read_back_one_by_one(documents: list[JsonValue]):
     assert (data == b"") == (not documents)
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=150)
 @given(strings)
 def test_a_quoted_string_is_also_json(text: str):
     written = dump(text)
@@ -157,7 +157,7 @@ def test_a_quoted_string_is_also_json(text: str):
         assert json.loads(written) == text
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=150)
 @given(values)
 def test_the_text_is_printable_and_has_no_trailing_blanks(value: JsonValue):
     text = dump(value)

@@ -89,6 +89,7 @@ def _document(value: JsonValue, lines: list[str]) -> None:
 def _mapping(value: dict[str, JsonValue], first: str, pad: str, lines: list[str]) -> None:
     """The entries of a map that is not empty: the first behind `first` (a list's dashes), the others behind `pad`."""
     lead = first
+    inner = f"{pad}  "
     for key, item in value.items():
         text = _KEYS[key]
         if text[0] == "?":
@@ -96,12 +97,12 @@ def _mapping(value: dict[str, JsonValue], first: str, pad: str, lines: list[str]
         if type(item) is str:
             scalar = _STRINGS[item]
             if "\n" in scalar:
-                scalar = _LINE_WITH_TEXT.sub(f"\n{pad}  ", scalar)
+                scalar = _LINE_WITH_TEXT.sub(f"\n{inner}", scalar)
             lines.append(f"{lead}{text} {scalar}\n")
-        elif isinstance(item, dict) and item:
+        elif item and isinstance(item, dict):
             lines.append(f"{lead}{text}\n")
-            _mapping(item, f"{pad}  ", f"{pad}  ", lines)
-        elif isinstance(item, list) and item:
+            _mapping(item, inner, inner, lines)
+        elif item and isinstance(item, list):
             lines.append(f"{lead}{text}\n")
             _sequence(item, pad, pad, lines)
         else:
@@ -111,16 +112,16 @@ def _mapping(value: dict[str, JsonValue], first: str, pad: str, lines: list[str]
 
 def _sequence(value: list[JsonValue], first: str, pad: str, lines: list[str]) -> None:
     """The items of a list that is not empty: the first behind `first`, the others behind `pad`, each with its dash."""
-    lead = first
+    lead = f"{first}- "
     inner = f"{pad}  "
     for item in value:
-        if isinstance(item, dict) and item:
-            _mapping(item, f"{lead}- ", inner, lines)
-        elif isinstance(item, list) and item:
-            _sequence(item, f"{lead}- ", inner, lines)
+        if item and isinstance(item, dict):
+            _mapping(item, lead, inner, lines)
+        elif item and isinstance(item, list):
+            _sequence(item, lead, inner, lines)
         else:
-            lines.append(f"{lead}- {_scalar(item, pad)}\n")
-        lead = pad
+            lines.append(f"{lead}{_scalar(item, pad)}\n")
+        lead = f"{pad}- "
 
 
 def _scalar(value: JsonValue, pad: str) -> str:
