@@ -1,7 +1,7 @@
 """Host names as Istio reads them: short names, wildcards, which host matches which.
 
-Follows istio.io (VirtualService: `hosts`, DestinationRule: `host`) and istiod's `pkg/config/host`: a wildcard host is `*` or begins
-with `*` and matches by its suffix; names compare in lower case where Envoy compares them.
+Follows istio.io (VirtualService: `hosts`, DestinationRule: `host`) and istiod's `pkg/config/host`: a wildcard host is `*` or
+begins with `*` and matches by its suffix; names compare in lower case where Envoy compares them.
 """
 
 from __future__ import annotations

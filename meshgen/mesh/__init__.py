@@ -1,7 +1,8 @@
 """The linked mesh: services, endpoints, workloads, policies and visibility."""
 
-from meshgen.mesh.mesh import Mesh, ProxyView, Scope, link
+from meshgen.mesh.mesh import Mesh, ProxyView, link
 from meshgen.mesh.proxy import Capture, Proxy, Role
+from meshgen.mesh.scope import Scope
 from meshgen.mesh.service import Endpoint, Port, Resolution, Service, Workload
 
 __all__ = [

@@ -19,8 +19,8 @@ class Role(StrEnum):
 class Capture(StrEnum):
     """How connections reach a sidecar.
 
-    IPTABLES: redirected to 15001 and 15006, as istiod configures it. LOOPBACK: real sockets on loopback addresses, for a machine without
-    iptables (Istio's interception mode NONE; envoy-mapping.md §2.7).
+    IPTABLES: redirected to 15001 and 15006, as istiod configures it. LOOPBACK: real sockets on loopback addresses, for a machine
+    without iptables (Istio's interception mode NONE; envoy-mapping.md §2.7).
     """
 
     IPTABLES = "iptables"

@@ -43,7 +43,7 @@ class Service:
     ports: tuple[Port, ...]
     resolution: Resolution
     addresses: tuple[str, ...] = ()  # virtual IPs or CIDRs; empty where there is none
-    selector: Mapping[str, str] = field(default_factory=dict)
+    selector: Mapping[str, str] = field(default_factory=dict)  # of workloads in its namespace; empty: endpoints are listed
     kubernetes: bool = True  # a core Service (its host has short aliases); False for a ServiceEntry
     external: bool = False  # MESH_EXTERNAL
     export_to: tuple[str, ...] = ("*",)
@@ -83,11 +83,14 @@ class Workload:
     name: str
     namespace: str
     labels: Mapping[str, str]
+    kind: str = "Pod"  # Pod, Deployment (or its like) or WorkloadEntry
     service_account: str = ""
     address: str = ""
     locality: str = ""
     network: str = ""
-    named_ports: Mapping[str, int] = field(default_factory=dict)
-    injected: bool = True
+    named_ports: Mapping[str, int] = field(
+        default_factory=dict
+    )  # of the containers; a WorkloadEntry's go by the service's port name
+    injected: bool = True  # whether a sidecar stands beside it, as far as labels tell
     created: str = ""
     origin: Origin = field(default=UNKNOWN, compare=False)

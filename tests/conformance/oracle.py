@@ -140,7 +140,10 @@ def _proxy(entry: dict[str, Any], facts: CoreFacts) -> Proxy:
 
 def _yaml(path: Path) -> list[Any]:
     with path.open(encoding="utf-8") as stream:
-        return list(yaml.load_all(stream, Loader=_Loader))
+        documents = list(yaml.load_all(stream, Loader=_Loader))
+    # Kubernetes knows only strings as keys (`portLevelMtls: {8080: …}`).
+    decoded: list[Any] = json.loads(json.dumps(documents))
+    return decoded
 
 
 class _Loader(yaml.CSafeLoader):
