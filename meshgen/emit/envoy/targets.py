@@ -1,0 +1,138 @@
+"""What a proxy may send to: one target for each visible service port and each subset of it, before it becomes a cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from meshgen.emit.envoy.names import outbound_cluster, sni_dnat_cluster
+from meshgen.emit.envoy.traffic_policy import EffectivePolicy, effective_policy
+from meshgen.istio.destination_rule import DestinationRule, Subset
+from meshgen.istio.object import IstioObject
+from meshgen.mesh import Capture, Endpoint, Mesh, Port, Proxy, ProxyView, Resolution, Role, Service
+from meshgen.values import Protocol
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """One future cluster."""
+
+    service: Service
+    port: Port
+    subset: Subset | None
+    rule: IstioObject[DestinationRule] | None
+    policy: EffectivePolicy
+    discovery: str  # Envoy's `type`: EDS, STRICT_DNS, LOGICAL_DNS or ORIGINAL_DST
+    endpoints: tuple[Endpoint, ...]  # the subset's
+    sni_dnat: bool = False  # mesh TLS forwarded as it came, by an AUTO_PASSTHROUGH server
+
+    @property
+    def name(self) -> str:
+        """The cluster's name."""
+        return (sni_dnat_cluster if self.sni_dnat else outbound_cluster)(*self._parts)
+
+    @property
+    def sni(self) -> str:
+        """The SNI of mesh TLS to this target, unless a rule says otherwise."""
+        return sni_dnat_cluster(*self._parts)
+
+    @property
+    def _parts(self) -> tuple[int, str, str]:
+        return self.port.number, self.subset.name if self.subset else "", self.service.host
+
+
+def targets(mesh: Mesh, view: ProxyView) -> tuple[Target, ...]:
+    """All targets of a proxy, each name once (the first wins, as in istiod), in the order of the services."""
+    found: dict[str, Target] = {}
+    for target in _all(mesh, view):
+        found.setdefault(target.name, target)
+    return tuple(found.values())
+
+
+def _all(mesh: Mesh, view: ProxyView) -> Iterator[Target]:
+    forwards = _is_auto_passthrough(view)
+    for scope in view.scopes:
+        for service in scope.services:
+            if service.resolution in {Resolution.ALIAS, Resolution.DYNAMIC_DNS}:
+                continue
+            rule = mesh.destination_rule(service.host, view.proxy, service.namespace)
+            for port in service.ports:
+                if port.protocol is not Protocol.UDP:
+                    yield from _of_port(mesh, view.proxy, service, port, rule)
+                    if forwards:
+                        yield from _of_port(mesh, view.proxy, service, port, rule, sni_dnat=True)
+
+
+def _of_port(
+    mesh: Mesh,
+    proxy: Proxy,
+    service: Service,
+    port: Port,
+    rule: IstioObject[DestinationRule] | None,
+    *,
+    sni_dnat: bool = False,
+) -> Iterator[Target]:
+    endpoints = mesh.endpoints(service, port)
+    if sni_dnat:
+        # What arrives is mesh TLS; an endpoint that does not terminate it could not read it.
+        endpoints = tuple(endpoint for endpoint in endpoints if endpoint.mutual_tls)
+    for subset in (None, *((rule.spec.subsets or ()) if rule else ())):
+        policy = effective_policy(rule.spec if rule else None, port.number, subset)
+        yield Target(
+            service=service,
+            port=port,
+            subset=subset,
+            rule=rule,
+            policy=policy,
+            discovery=_discovery(service, policy, proxy),
+            endpoints=_of_subset(endpoints, subset),
+            sni_dnat=sni_dnat,
+        )
+
+
+def _of_subset(endpoints: tuple[Endpoint, ...], subset: Subset | None) -> tuple[Endpoint, ...]:
+    wanted = (subset.labels if subset else None) or {}
+    return tuple(endpoint for endpoint in endpoints if wanted.items() <= endpoint.labels.items()) if wanted else endpoints
+
+
+def _discovery(service: Service, policy: EffectivePolicy, proxy: Proxy) -> str:
+    # Without a restored destination (a gateway, or loopback capture) ORIGINAL_DST would have no host, hence EDS.
+    restored = proxy.role is Role.SIDECAR and proxy.capture is Capture.IPTABLES
+    if policy.load_balancer and policy.load_balancer.simple == "PASSTHROUGH" and restored:
+        return "ORIGINAL_DST"
+    match service.resolution:
+        case Resolution.DNS:
+            return "STRICT_DNS"
+        case Resolution.DNS_ROUND_ROBIN:
+            return "LOGICAL_DNS"
+        case Resolution.HEADLESS | Resolution.NONE if restored:
+            return "ORIGINAL_DST"
+        case _:
+            return "EDS"
+
+
+def _is_auto_passthrough(view: ProxyView) -> bool:
+    servers = (server for gateway in view.gateways for server in gateway.spec.servers or ())
+    return any(server.tls is not None and server.tls.mode == "AUTO_PASSTHROUGH" for server in servers)
+
+
+def identities(mesh: Mesh, target: Target) -> tuple[str, ...]:
+    """The SPIFFE identities that the service may answer with, those of trust domain aliases included, sorted.
+
+    All of the service's port, also for a subset, as in istiod; and the service's own subjectAltNames.
+    """
+    domain = mesh.config.trust_domain
+    accounts = {
+        f"spiffe://{domain}/ns/{endpoint.namespace}/sa/{endpoint.service_account}"
+        for endpoint in mesh.endpoints(target.service, target.port)
+        if endpoint.service_account
+    }
+    names = accounts | set(target.service.subject_alt_names)
+    prefix = f"spiffe://{domain}/"
+    aliases = {
+        f"spiffe://{alias}/{name.removeprefix(prefix)}"
+        for name in names
+        if name.startswith(prefix)
+        for alias in mesh.config.trust_domain_aliases
+    }
+    return tuple(sorted(names | aliases))
