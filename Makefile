@@ -1,0 +1,51 @@
+# The only entry points; .ci/run calls the same ones.
+
+PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3; do command -v $$p >/dev/null && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
+# The tests of the live diff want a real API server (tests/kubernetes/README.md). Where it cannot be built they are not run, and `make test` says so.
+KUBERNETES := $(shell command -v etcd >/dev/null && { command -v go >/dev/null || ls $${MESHGEN_CACHE:-$$HOME/.cache/meshgen}/apiextensions-apiserver*; } >/dev/null 2>&1 && echo yes)
+
+.PHONY: demo test check golden bench docs clean
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "meshgen needs Python 3.11 or newer on the PATH"; exit 2; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PIP) --editable .
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed
+	$(PIP) --editable '.[dev]'
+	@touch $@
+
+demo: $(VENV)/.installed ## Compile examples/storefront and show what a change of the canary's weight does
+	@PATH="$(CURDIR)/$(BIN):$$PATH" sh examples/storefront/demo.sh
+
+test: $(VENV)/.installed-dev ## Install and run all tests
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup $(if $(KUBERNETES),,-m "not kubernetes") $(ARGS)
+	@$(if $(KUBERNETES),,echo "not run: tests/kubernetes, which needs etcd and Go (see tests/kubernetes/README.md)")
+
+check: $(VENV)/.installed-dev ## Lint, types, import law, spelling, generated files and goldens
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/typos
+	$(BIN)/python tools/generate_istio.py --check
+	$(BIN)/python tools/generate_docs.py --check
+	$(BIN)/python -m meshgen.testing.golden golden examples
+
+golden: $(VENV)/.installed-dev ## Update the goldens and print what changed; look at it before you accept it
+	$(BIN)/python -m meshgen.testing.golden --update golden examples
+	@git --no-pager diff --stat -- golden examples
+	@git --no-pager diff -- golden examples
+
+docs: $(VENV)/.installed-dev ## Write the generated pages under docs/
+	$(BIN)/python tools/generate_docs.py
+
+bench: $(VENV)/.installed-dev ## Measure, as ratios in one run; docs/benchmarks.md keeps the result
+	$(BIN)/python benchmarks/run.py $(ARGS)
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis demo
