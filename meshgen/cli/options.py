@@ -1,0 +1,47 @@
+"""Options that several verbs take."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+json_option: Callable[[F], F] = click.option("--json", "as_json", is_flag=True, help="Machine-readable output.")
+
+color_option: Callable[[F], F] = click.option(
+    "--color",
+    type=click.Choice(["auto", "always", "never"]),
+    default="auto",
+    show_default=True,
+    help="Colour; `auto` means on a terminal where NO_COLOR is not set.",
+)
+
+quiet_option: Callable[[F], F] = click.option("-q", "--quiet", is_flag=True, help="Print errors only.")
+
+env_option: Callable[[F], F] = click.option(
+    "-e", "--env", "environment", metavar="NAME", help="The project's environment, such as `prod`."
+)
+
+project_option: Callable[[F], F] = click.option(
+    "-C",
+    "--project",
+    "directory",
+    type=click.Path(path_type=Path, exists=True),
+    default=None,
+    help="The project's directory, or its meshgen.yaml; by default the nearest one above this directory.",
+)
+
+no_python_option: Callable[[F], F] = click.option("--no-python", is_flag=True, help="Refuse Python sources.")
+
+
+def use_color(choice: str) -> bool:
+    """Whether to print colour on standard output."""
+    if choice == "auto":
+        return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    return choice == "always"

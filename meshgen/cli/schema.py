@@ -1,0 +1,18 @@
+"""`meshgen schema`."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+import orjson
+
+
+@click.command(
+    epilog="\b\nExamples:\n  meshgen schema > meshgen.schema.json\n  # yaml-language-server: $schema=meshgen.schema.json  (first line of a source)"
+)
+def command() -> None:
+    """Print the JSON Schema of the intent language, for editors and for other tools."""
+    from meshgen.intent.schema import json_schema  # noqa: PLC0415 (the models are built only here)
+
+    sys.stdout.buffer.write(orjson.dumps(json_schema(), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
