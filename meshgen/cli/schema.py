@@ -8,9 +8,7 @@ import click
 import orjson
 
 
-@click.command(
-    epilog="\b\nExamples:\n  meshgen schema > meshgen.schema.json\n  # yaml-language-server: $schema=meshgen.schema.json  (first line of a source)"
-)
+@click.command(epilog="\b\nExamples:\n  meshgen schema > meshgen.schema.json\n")
 def command() -> None:
     """Print the JSON Schema of the intent language, for editors and for other tools."""
     from meshgen.intent.schema import json_schema  # noqa: PLC0415 (the models are built only here)

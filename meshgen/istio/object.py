@@ -49,16 +49,15 @@ class IstioObject(Generic[S_co]):
     def origin_of(self, *path: str | int) -> Origin:
         """Where a part of the object was written, by its path from the root (`"spec", "http", 0`).
 
-        A generated object names the origin of some parts in `origins`; the longest prefix wins. In a native object
-        the path is that of the document.
+        `origins` names the origin of some parts, and the longest prefix wins. What is not named has the object's origin; in a native
+        object, and below a part that an overlay wrote into one, the path goes on in the document.
         """
-        if self.native is not None:
-            return self.origin.at(*path)
-        for end in range(len(path), 0, -1):
+        native = self.native is not None
+        for end in range(len(path), 0, -1) if self.origins else ():
             origin = self.origins.get(path[:end])
             if origin is not None:
-                return origin
-        return self.origin
+                return origin.at(*path[end:]) if native else origin
+        return self.origin.at(*path) if native else self.origin
 
     def to_json(self) -> JsonObject:
         """The object as plain JSON values, in the order in which people read them."""
