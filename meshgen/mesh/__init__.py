@@ -1,6 +1,7 @@
 """The linked mesh: services, endpoints, workloads, policies and visibility."""
 
 from meshgen.mesh.mesh import Mesh, ProxyView, link
+from meshgen.mesh.proxies import derive_proxies
 from meshgen.mesh.proxy import Capture, Proxy, Role
 from meshgen.mesh.scope import Scope
 from meshgen.mesh.service import Endpoint, Port, Resolution, Service, Workload
@@ -17,5 +18,6 @@ __all__ = [
     "Scope",
     "Service",
     "Workload",
+    "derive_proxies",
     "link",
 ]
