@@ -89,9 +89,7 @@ def http_request(
     With `tls` the connection is wrapped with that context and `sni` (the host without it). A connection that the server
     ends raises what http.client raises (ConnectionError, RemoteDisconnected, ssl.SSLError).
     """
-    connection = http.client.HTTPConnection(
-        address, port, timeout=timeout, source_address=(source, 0) if source else None
-    )
+    connection = http.client.HTTPConnection(address, port, timeout=timeout, source_address=(source, 0) if source else None)
     connection.connect()
     if tls is not None:
         connection.sock = tls.wrap_socket(connection.sock, server_hostname=sni or host)
@@ -180,7 +178,7 @@ class EchoServer:
                 fields = tuple((name.lower(), value) for name, value in self.headers.items())
                 request = Received(
                     method=self.command,
-                    path=self.path,
+                    path=self.requestline.split(" ")[1],  # http.server's own `path` folds leading slashes
                     host=self.headers.get("host") or "",
                     headers=tuple(field for field in fields if field[0] != "host"),
                     body=self.rfile.read(length),

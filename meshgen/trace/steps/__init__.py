@@ -1,0 +1,1 @@
+"""The steps of a request through Envoy, one module each, in Envoy's order."""
