@@ -1,0 +1,1 @@
+"""Golden-file tests, for meshgen's own repository and for users' repositories."""
