@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from meshgen.emit.envoy.endpoints import address, load_assignment
+from meshgen.emit.envoy.filters.jwt_authn import KeySource, key_sources
 from meshgen.emit.envoy.locality import is_locality_weighted, locality_setting
 from meshgen.emit.envoy.names import BLACK_HOLE, INBOUND_PASSTHROUGH, PASSTHROUGH, TYPE, inbound_cluster
 from meshgen.emit.envoy.targets import Target, identities, targets
@@ -41,6 +42,7 @@ _DOWNSTREAM: JsonObject = {"use_downstream_protocol_config": {"http_protocol_opt
 def clusters(mesh: Mesh, view: ProxyView) -> tuple[JsonObject, ...]:
     """All clusters of a proxy, sorted by name."""
     found = [*_outbound(mesh, view), *_fixed(mesh.config, view.proxy)]
+    found.extend(_of_keys(mesh.config, view.proxy, source) for source in key_sources(mesh, view.proxy))
     if view.proxy.role is Role.SIDECAR:
         found.extend(_inbound(mesh, view))
     return tuple(sorted(found, key=lambda cluster: str(cluster["name"])))
@@ -92,8 +94,13 @@ def _hosts(mesh: Mesh, proxy: Proxy, target: Target) -> JsonObject:
     if target.discovery == "EDS":
         source: JsonObject = {"ads": {}, "initial_fetch_timeout": "0s", "resource_api_version": "V3"}
         return {"eds_cluster_config": {"eds_config": source, "service_name": target.name}}
+    return {**dns_settings(mesh.config, proxy), "load_assignment": load_assignment(mesh, proxy, target)}
+
+
+def dns_settings(config: MeshConfig, proxy: Proxy) -> JsonObject:
+    """How names are resolved; the family is the proxy's own, as in istiod."""
     return {
-        "dns_refresh_rate": duration_to_envoy(mesh.config.dns_refresh_rate),
+        "dns_refresh_rate": duration_to_envoy(config.dns_refresh_rate),
         "dns_jitter": "0.1s",
         "respect_dns_ttl": True,
         "dns_lookup_family": "V6_ONLY" if ":" in proxy.address else "V4_ONLY",
@@ -101,7 +108,6 @@ def _hosts(mesh: Mesh, proxy: Proxy, target: Target) -> JsonObject:
             "name": "envoy.network.dns_resolver.cares",
             "typed_config": {"@type": _CARES, "udp_max_queries": 100},
         },
-        "load_assignment": load_assignment(mesh, proxy, target),
     }
 
 
@@ -257,6 +263,22 @@ def _fixed(config: MeshConfig, proxy: Proxy) -> Iterator[JsonObject]:
     if proxy.role is Role.SIDECAR and proxy.capture is Capture.IPTABLES:
         yield _passthrough(PASSTHROUGH, timeout)
         yield _passthrough(INBOUND_PASSTHROUGH, timeout) | {"upstream_bind_config": _bind(proxy)}
+
+
+def _of_keys(config: MeshConfig, proxy: Proxy, source: KeySource) -> JsonObject:
+    """The cluster that fetches JSON Web Keys, with the system's roots and the host's name verified."""
+    hosts: JsonObject = {"lb_endpoints": [{"endpoint": {"address": address(source.host, source.port)}}]}
+    cluster: JsonObject = {
+        "name": source.cluster,
+        "type": "STRICT_DNS",
+        "connect_timeout": connect_timeout(None, config),
+        **dns_settings(config, proxy),
+        "load_assignment": {"cluster_name": source.cluster, "endpoints": [hosts]},
+    }
+    if source.tls:
+        settings = ClientTLSSettings(mode="SIMPLE", sni=source.host)
+        cluster["transport_socket"] = upstream_tls(settings, sans=(source.host,), http2=False)
+    return cluster
 
 
 def _passthrough(name: str, timeout: str) -> JsonObject:

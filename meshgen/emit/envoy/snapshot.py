@@ -12,8 +12,9 @@ from meshgen.mesh import Proxy
 class Snapshot:
     """All xDS resources of one proxy as plain JSON in proto field names, each tuple sorted by name as istiod's dumps are.
 
-    Routes and filters that a mesh object decided carry `metadata.filter_metadata.meshgen = {kind, namespace, name, path}`, which is
-    where the simulator finds the object and the user's line. Resources name each other as over ADS; a delivery rewrites the sources.
+    Routes and filters that a mesh object decided carry `metadata.filter_metadata.meshgen = {kind, namespace, name, path}`, which
+    is where the simulator finds the object and the user's line. Resources name each other as over ADS; a delivery rewrites the
+    sources (`delivery.py`).
     """
 
     proxy: Proxy
