@@ -10,14 +10,16 @@ INVALID_YAML = Code(
     severity=Severity.ERROR,
     title="the text is no YAML",
     page="""
-The parser cannot make sense of the text from this place on. The document is left out; documents before and after it in the same file are read.
+The parser cannot make sense of the text from this place on. The document is left out; documents before and after it
+in the same file are read.
 
 ```yaml
 spec:
   hosts: [shop.example.com     # the bracket never closes
 ```
 
-Close what is open, indent with spaces, and put a value in quotes that begins with one of `@ ` % & * ! | > [ {` or holds `: ` or ` #`.
+Close what is open, indent with spaces, and put a value in quotes that begins with one of `@ ` % & * ! | > [ {` or
+holds `: ` or ` #`.
 """,
 )
 
@@ -44,8 +46,8 @@ NOT_UTF8 = Code(
     severity=Severity.ERROR,
     title="a file that is not UTF-8",
     page="""
-meshgen reads UTF-8, with or without a byte-order mark, and nothing else: no UTF-16, no Latin-1. Guessing the encoding would give other names and
-hosts than those that were written.
+meshgen reads UTF-8, with or without a byte-order mark, and nothing else: no UTF-16, no Latin-1. Guessing the encoding
+would give other names and hosts than those that were written.
 
 ```console
 $ file shop.yaml
@@ -62,8 +64,9 @@ CONTROL_CHARACTER = Code(
     severity=Severity.ERROR,
     title="a character that YAML does not allow in text",
     page="""
-Control characters (NUL, escape, delete …), a byte-order mark in the middle of a file, and the line ends U+0085, U+2028 and U+2029, which YAML 1.1 and
-YAML 1.2 read differently. They are invisible in an editor and come from copying or from a damaged file.
+Control characters (NUL, escape, delete …), a byte-order mark in the middle of a file, and the line ends U+0085,
+U+2028 and U+2029, which YAML 1.1 and YAML 1.2 read differently. They are invisible in an editor and come from copying
+or from a damaged file.
 
 ```yaml
 name: "cata\\u0007log"     # fine: written as an escape
@@ -79,7 +82,8 @@ DUPLICATE_KEY = Code(
     severity=Severity.ERROR,
     title="one map has a key twice",
     page="""
-Many readers keep the last value and drop the first in silence, so half of what was written has no effect. YAML forbids it.
+Many readers keep the last value and drop the first in silence, so half of what was written has no effect. YAML
+forbids it.
 
 ```yaml
 spec:
@@ -97,7 +101,8 @@ KEY_NOT_STRING = Code(
     severity=Severity.ERROR,
     title="a key that is not a string",
     page="""
-Objects of Kubernetes are JSON, whose keys are strings. A number, a truth value, null, a list or a map as a key has no JSON form.
+Objects of Kubernetes are JSON, whose keys are strings. A number, a truth value, null, a list or a map as a key has no
+JSON form.
 
 ```yaml
 labels:
@@ -115,8 +120,8 @@ UNKNOWN_TAG = Code(
     severity=Severity.ERROR,
     title="a tag that names no JSON type",
     page="""
-Only `!!str`, `!!int`, `!!float`, `!!bool`, `!!null`, `!!map` and `!!seq` are known, and only on values that are such. Other tags ask a program to build an
-object of its own, which meshgen never does.
+Only `!!str`, `!!int`, `!!float`, `!!bool`, `!!null`, `!!map` and `!!seq` are known, and only on values that are such.
+Other tags ask a program to build an object of its own, which meshgen never does.
 
 ```yaml
 spec: !include other.yaml
@@ -152,7 +157,7 @@ TOO_DEEP = Code(
 No object of Istio or Kubernetes comes near 100 levels; a text that does is damaged or made to exhaust its reader.
 
 ```yaml
-spec: [[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[
+spec: [[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[
 ```
 
 Look for brackets that never close, or for a generator that wraps its own output.
@@ -165,8 +170,8 @@ ALIAS_EXPANSION = Code(
     severity=Severity.ERROR,
     title="the aliases of a document stand for too many values",
     page="""
-Aliases of aliases grow exponentially: nine lines can stand for a thousand million values. meshgen allows the aliases and merge keys of one document to
-add 100,000 values.
+Aliases of aliases grow exponentially: nine lines can stand for a thousand million values. meshgen allows the aliases
+and merge keys of one document to add 100,000 values.
 
 ```yaml
 a: &a [x, x, x, x, x, x, x, x, x]
@@ -184,16 +189,17 @@ YAML_VERSIONS_DIFFER = Code(
     severity=Severity.WARNING,
     title="a value that YAML 1.1 and YAML 1.2 read differently",
     page="""
-meshgen reads YAML 1.2: `on`, `yes` and `y` are strings, `012` is twelve. kubectl and other YAML 1.1 readers take `on` for true and `012` for ten. A native
-object that is also applied from its source would mean two things. In an intent, which only meshgen reads, the warning comes only where both versions read a
-number and not the same one.
+meshgen reads YAML 1.2: `on`, `yes` and `y` are strings, `012` is twelve. kubectl and other YAML 1.1 readers take `on`
+for true and `012` for ten. A native object that is also applied from its source would mean two things. In an intent,
+which only meshgen reads, the warning comes only where both versions read a number and not the same one.
 
 ```yaml
 metadata:
   labels: {istio-injection: on, build: 012}
 ```
 
-Put strings in quotes, `"on"`, and write numbers without leading zeros, underscores or colons. docs/yaml.md has the whole list.
+Put strings in quotes, `"on"`, and write numbers without leading zeros, underscores or colons. docs/yaml.md has the
+whole list.
 """,
 )
 
@@ -203,15 +209,16 @@ NOT_A_MAPPING = Code(
     severity=Severity.ERROR,
     title="a document that is no map",
     page="""
-Every resource is a map with `apiVersion`, `kind` and `metadata`. A list or a single value at the top of a document is often a forgotten `kind: List`, or a
-file that is no resource at all.
+Every resource is a map with `apiVersion`, `kind` and `metadata`. A list or a single value at the top of a document is
+often a forgotten `kind: List`, or a file that is no resource at all.
 
 ```yaml
 - kind: Service
 - kind: Route
 ```
 
-Separate resources with `---`, or wrap them as `{apiVersion: v1, kind: List, items: [...]}`. Leave other YAML files out of `sources`.
+Separate resources with `---`, or wrap them as `{apiVersion: v1, kind: List, items: [...]}`. Leave other YAML files
+out of `sources`.
 """,
 )
 
