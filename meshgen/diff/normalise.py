@@ -84,7 +84,8 @@ def same_meaning(kind: str, path: tuple[str, ...], before: MaybeJson, after: May
     `path` has `*` for the index of any list.
     """
     if before is ABSENT or after is ABSENT:
-        return _same_as_absent(kind, path, after if before is ABSENT else before)
+        empty = not (after if before is ABSENT else before)
+        return empty and path in (("metadata", "labels"), ("metadata", "annotations"))
     if isinstance(before, bool) or isinstance(after, bool):
         return before is after
     if isinstance(before, (int, float)) and isinstance(after, (int, float)):
@@ -94,13 +95,6 @@ def same_meaning(kind: str, path: tuple[str, ...], before: MaybeJson, after: May
             return before.rpartition("/")[0] == after.rpartition("/")[0]
         return before == after or (is_duration(kind, path) and _nanoseconds(before) == _nanoseconds(after))
     return False
-
-
-def _same_as_absent(kind: str, path: tuple[str, ...], value: MaybeJson) -> bool:
-    """Maps of labels may be empty or absent; Istio's fields may be null or absent, unless their content is free-form."""
-    if path in (("metadata", "labels"), ("metadata", "annotations")):
-        return not value
-    return value is None and path[:1] == ("spec",) and not _is_free_form(kind, path)
 
 
 def _nanoseconds(text: str) -> int | str:
@@ -115,12 +109,6 @@ def is_duration(kind: str, path: tuple[str, ...]) -> bool:
     """Whether a field of an Istio kind holds a duration."""
     found = _field_type(kind, path)
     return isinstance(found, msgspec.inspect.StrType) and found.pattern == DURATION_PATTERN
-
-
-@cache
-def _is_free_form(kind: str, path: tuple[str, ...]) -> bool:
-    found = _field_type(kind, path)
-    return kind in KINDS and (found is None or isinstance(found, msgspec.inspect.AnyType))
 
 
 def _field_type(kind: str, path: tuple[str, ...]) -> msgspec.inspect.Type | None:

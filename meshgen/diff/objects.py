@@ -61,13 +61,16 @@ class _Side:
         return self.source.origin_of(*path) if isinstance(self.source, IstioObject) else self.origin
 
 
-def _side(source: Comparable) -> _Side:
+def value_of(source: Comparable) -> JsonObject:
+    """The plain object."""
     if isinstance(source, Artifact):
-        return _Side(source.object, content(source.object), source.origin, source)
-    if isinstance(source, IstioObject):
-        value = source.to_json()
-        return _Side(value, content(value), source.origin, source)
-    return _Side(source, content(source), UNKNOWN, source)
+        return source.object
+    return source.to_json() if isinstance(source, IstioObject) else source
+
+
+def _side(source: Comparable) -> _Side:
+    value = value_of(source)
+    return _Side(value, content(value), UNKNOWN if isinstance(source, dict) else source.origin, source)
 
 
 def _by_key(sources: Iterable[Comparable]) -> dict[ObjectKey, list[_Side]]:

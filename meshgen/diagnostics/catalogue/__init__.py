@@ -7,6 +7,7 @@ from meshgen.diagnostics.catalogue import (
     delivery,
     gateway,
     link,
+    live,
     load,
     resilience,
     security,
@@ -17,7 +18,7 @@ from meshgen.diagnostics.catalogue import (
 )
 from meshgen.diagnostics.model import Code
 
-AREAS = (yaml, sources, load, link, traffic, security, gateway, resilience, telemetry, delivery, backend)
+AREAS = (yaml, sources, load, link, traffic, security, gateway, resilience, telemetry, delivery, live, backend)
 
 CODES: dict[str, Code] = {
     code.number: code

@@ -1,0 +1,179 @@
+"""The compiled objects against those of a live cluster, which is only ever read: get and list.
+
+A live object is meshgen's own if the caller names its key (the manifest of what was written before) or if it carries the label
+`app.kubernetes.io/managed-by: meshgen`. Only such an object counts as removed; whatever else lives in the cluster is let be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from meshgen.diagnostics import Diagnostic, Origin
+from meshgen.diagnostics.catalogue.live import (
+    BAD_KUBECONFIG,
+    CLUSTER_ANSWER,
+    CLUSTER_FORBIDDEN,
+    CLUSTER_UNREACHABLE,
+    KIND_NOT_INSTALLED,
+    LEFT_ALONE,
+)
+from meshgen.diff.changes import Changes, ObjectKey
+from meshgen.diff.normalise import without_server_fields
+from meshgen.diff.objects import Comparable, diff_objects, key_of, value_of
+from meshgen.istio.kinds import KINDS, Kind
+from meshgen.json import JsonObject
+
+if TYPE_CHECKING:
+    from lightkube import Client
+
+MANAGED_BY, MESHGEN = "app.kubernetes.io/managed-by", "meshgen"
+_REGISTERED_ITSELF = "istio.io/autoRegistrationGroup"  # istio.io: WorkloadGroup, automatic registration
+_PAGE = 500  # objects in one answer, as kubectl asks
+_CONNECT_SECONDS, _READ_SECONDS = 5.0, 30.0
+
+
+def diff_live(
+    live: Iterable[JsonObject], compiled: Sequence[Comparable], owned: Collection[ObjectKey] = ()
+) -> tuple[Changes, tuple[Diagnostic, ...]]:
+    """What applying the compiled objects would change in the cluster; `owned` are the keys of objects that meshgen wrote before.
+
+    What an API server or a delivery tool added, and what is only written differently, is left out.
+    """
+    wanted = {key_of(value_of(each)): each for each in compiled}
+    notes: list[Diagnostic] = []
+    before: list[JsonObject] = []
+    for value in live:
+        key = key_of(value)
+        if key not in wanted and key not in owned and not _carries_label(value):
+            continue
+        owner = _other_owner(value)
+        if owner:
+            notes.append(_left_alone(key, owner))
+            wanted.pop(key, None)
+        else:
+            before.append(without_server_fields(value, value_of(wanted[key]) if key in wanted else None))
+    return diff_objects(before, wanted.values()).meaningful(), tuple(notes)
+
+
+def _left_alone(key: ObjectKey, owner: str) -> Diagnostic:
+    return LEFT_ALONE.at(Origin("<cluster>"), f"`{key}` belongs to {owner} and is not compared")
+
+
+def _metadata(value: JsonObject, name: str) -> JsonObject:
+    metadata = value.get("metadata")
+    found = metadata.get(name) if isinstance(metadata, dict) else None
+    return found if isinstance(found, dict) else {}
+
+
+def _carries_label(value: JsonObject) -> bool:
+    return _metadata(value, "labels").get(MANAGED_BY) == MESHGEN
+
+
+def _other_owner(value: JsonObject) -> str:
+    """Who else writes this object; empty where nobody does."""
+    if _REGISTERED_ITSELF in _metadata(value, "annotations"):
+        return "a workload that registered itself"
+    metadata = value.get("metadata")
+    owners = metadata.get("ownerReferences") if isinstance(metadata, dict) else None
+    for owner in owners if isinstance(owners, list) else []:
+        if isinstance(owner, dict) and owner.get("controller") is True:
+            return f"the {owner.get('kind')} `{owner.get('name')}`"
+    return ""
+
+
+def read_cluster(
+    kubeconfig: str, context: str | None = None, kinds: Iterable[str] = tuple(KINDS), namespaces: Sequence[str] = ()
+) -> tuple[tuple[JsonObject, ...], tuple[Diagnostic, ...]]:
+    """All live objects of Istio kinds, sorted by key, and what could not be read.
+
+    `context` is the kubeconfig's current one if None. Without `namespaces` all are read, which takes the right to list in the
+    whole cluster.
+    """
+    origin = Origin(kubeconfig)
+    client = _connect(kubeconfig, context, origin)
+    if isinstance(client, Diagnostic):
+        return (), (client,)
+    objects: list[JsonObject] = []
+    diagnostics: list[Diagnostic] = []
+    with client:
+        for kind in sorted(kinds):
+            for namespace in sorted(namespaces) or ["*"]:
+                found = _read(client, KINDS[kind], namespace, origin)
+                if isinstance(found, Diagnostic):
+                    diagnostics.append(found)
+                else:
+                    objects += found
+                if isinstance(found, Diagnostic) and found.code is CLUSTER_UNREACHABLE:
+                    return (), (found,)  # the other lists would only wait for the same end
+    return tuple(sorted(objects, key=key_of)), tuple(dict.fromkeys(diagnostics))
+
+
+def _connect(kubeconfig: str, context: str | None, origin: Origin) -> Client | Diagnostic:
+    import httpx2  # noqa: PLC0415 - 0.15 s to import, and few commands speak to a cluster
+    import yaml  # noqa: PLC0415 - as above
+    from lightkube import Client, KubeConfig  # noqa: PLC0415 - as above
+    from lightkube.core.exceptions import ConfigError  # noqa: PLC0415 - as above
+    from msgspec import MsgspecError  # noqa: PLC0415 - as above
+
+    timeout = httpx2.Timeout(_READ_SECONDS, connect=_CONNECT_SECONDS)
+    try:
+        config = KubeConfig.from_file(kubeconfig).get(context)
+        return Client(config=config, timeout=timeout, trust_env=False)
+    except (ConfigError, OSError, ValueError, MsgspecError, yaml.YAMLError) as error:
+        return BAD_KUBECONFIG.at(origin, _one_line(error))
+    except KeyError as error:
+        return BAD_KUBECONFIG.at(origin, f"the kubeconfig has no {_one_line(error)}")
+    except (TypeError, AttributeError, AssertionError):  # what lightkube makes of YAML that is no kubeconfig
+        return BAD_KUBECONFIG.at(origin, "the file is no complete kubeconfig", help="a context names a cluster and a user")
+
+
+def _read(client: Client, kind: Kind, namespace: str, origin: Origin) -> list[JsonObject] | Diagnostic:
+    """The objects of a kind; older clusters do not serve the newest version."""
+    for version in kind.versions:
+        found = _list(client, kind, version, namespace, origin)
+        if found is not None:
+            return found
+    return KIND_NOT_INSTALLED.at(origin, f"the cluster has no `{kind.plural}.{kind.group}`", help="install Istio's CRDs")
+
+
+def _list(client: Client, kind: Kind, version: str, namespace: str, origin: Origin) -> list[JsonObject] | Diagnostic | None:
+    """The objects of a kind in one version; None where the server does not serve it."""
+    import httpx2  # noqa: PLC0415 - as in _connect
+    from lightkube.core.exceptions import ConfigError  # noqa: PLC0415 - as in _connect
+    from lightkube.generic_resource import create_namespaced_resource  # noqa: PLC0415 - as in _connect
+
+    resource = create_namespaced_resource(kind.group, version, kind.name, kind.plural)
+    try:
+        pages: Any = client.list(resource, namespace=namespace, chunk_size=_PAGE)
+        return [_complete(dict(item), kind, version) for item in pages]
+    except httpx2.HTTPStatusError as error:
+        return _refusal(error.response.status_code, _one_line(error), kind, namespace, origin)
+    except httpx2.TransportError as error:
+        return CLUSTER_UNREACHABLE.at(origin, f"no answer from {client.config.cluster.server}: {_one_line(error)}")
+    except ConfigError as error:  # a login program that failed
+        return BAD_KUBECONFIG.at(origin, _one_line(error))
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:  # no list, or no objects in it
+        return CLUSTER_ANSWER.at(origin, f"the answer to a list of `{kind.plural}` cannot be read: {_one_line(error)}")
+
+
+def _complete(item: JsonObject, kind: Kind, version: str) -> JsonObject:
+    """API servers may leave kind and version out of the items of a list."""
+    return {"apiVersion": f"{kind.group}/{version}", "kind": kind.name, **item}
+
+
+def _refusal(status: int, reason: str, kind: Kind, namespace: str, origin: Origin) -> Diagnostic | None:
+    what = f"`{kind.plural}.{kind.group}` in " + ("all namespaces" if namespace == "*" else f"namespace `{namespace}`")
+    if status == 404:
+        return None
+    if status in (401, 403):
+        why = "is not known to the cluster" if status == 401 else f"may not list {what}"
+        advice = "name the namespaces that it may read" if namespace == "*" and status == 403 else ""
+        return CLUSTER_FORBIDDEN.at(origin, f"the kubeconfig's user {why}", label=reason, help=advice)
+    return CLUSTER_ANSWER.at(origin, f"the list of {what} was answered with {status}", label=reason)
+
+
+def _one_line(error: BaseException) -> str:
+    """An exception's text for a message: one line, not for ever."""
+    text = " ".join(str(error).split()).removesuffix(".")
+    return (text or type(error).__name__)[:300]
