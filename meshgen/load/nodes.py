@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import yaml
 from yaml.cyaml import CParser  # type: ignore[attr-defined]  # the stubs leave it out
@@ -104,10 +104,10 @@ class _Composer:
         self.anchors: dict[str, Scalar | Sequence | Mapping] = {}
         self.root: Node | None = None
 
-    def mark(self, mark: yaml.Mark) -> Mark:
+    def mark(self, mark: Any) -> Mark:  # noqa: ANN401 - PyYAML's stubs have two Marks and None here
         return Mark(mark.line + self.first_line, mark.column)
 
-    def take(self, event: yaml.NodeEvent | yaml.CollectionEndEvent) -> None:
+    def take(self, event: Any) -> None:  # noqa: ANN401 - PyYAML's stubs say less than the parser gives
         start, end = self.mark(event.start_mark), self.mark(event.end_mark)
         match event:
             case yaml.ScalarEvent():

@@ -9,6 +9,7 @@ from meshgen.diagnostics.catalogue import (
     link,
     live,
     load,
+    project,
     resilience,
     security,
     sources,
@@ -18,7 +19,7 @@ from meshgen.diagnostics.catalogue import (
 )
 from meshgen.diagnostics.model import Code
 
-AREAS = (yaml, sources, load, link, traffic, security, gateway, resilience, telemetry, delivery, live, backend)
+AREAS = (yaml, sources, load, project, link, traffic, security, gateway, resilience, telemetry, delivery, live, backend)
 
 CODES: dict[str, Code] = {
     code.number: code
