@@ -144,8 +144,28 @@ _KINDS: dict[str, dict[str, ListRule]] = {
     "Service": {"ports": ListRule(keys=(("name",), ("port",)))},
 }
 
+_CHAINS = ListRule(keys=(("name",), ("filter_chain_match",)), alike=True)
+_ENVOY_KINDS: dict[str, dict[str, ListRule]] = {
+    "Listener": {
+        "filter_chains": _CHAINS,
+        "filter_chains.*.filter_chain_match.server_names": SET,
+        "filter_chains.*.filter_chain_match.application_protocols": SET,
+    },
+    "RouteConfiguration": {
+        "virtual_hosts": _NAMED,
+        "virtual_hosts.*.domains": SET,
+        "virtual_hosts.*.routes": _RULES,
+        "virtual_hosts.*.routes.*.route.weighted_clusters.clusters": _NAMED,
+    },
+    "ClusterLoadAssignment": {
+        "endpoints": ListRule(parts=(("locality",), ("priority",))),
+        "endpoints.*.lb_endpoints": ListRule(keys=(("endpoint", "address"),)),
+    },
+}
+
 _RULES_BY_PATTERN: dict[tuple[str, Pattern], ListRule] = {
-    (kind, ("spec", *path.split("."))): rule for kind, rules in _KINDS.items() for path, rule in rules.items()
+    **{(kind, ("spec", *path.split("."))): rule for kind, rules in _KINDS.items() for path, rule in rules.items()},
+    **{(kind, tuple(path.split("."))): rule for kind, rules in _ENVOY_KINDS.items() for path, rule in rules.items()},
 }
 
 
@@ -163,8 +183,13 @@ def item_name(item: JsonValue, index: int) -> str:
     destination = item.get("destination")
     if isinstance(destination, dict):
         return _first_text(destination, (("subset",), ("host",))) or str(index)
-    names: tuple[Pattern, ...] = (("name",), ("port", "name"), ("port", "number"), ("issuer",), ("address",), ("key",))
-    return _first_text(item, names) or _match_name(item) or str(index)
+    return _first_text(item, _NAMES) or _match_name(item) or str(index)
+
+
+_NAMES: tuple[Pattern, ...] = (
+    *(("name",), ("port", "name"), ("port", "number"), ("issuer",), ("address",), ("key",)),
+    ("endpoint", "address", "socket_address", "address"),
+)
 
 
 def _match_name(item: JsonObject) -> str:
