@@ -1,0 +1,220 @@
+"""A sidecar's inbound listener: chains by port, by mutual TLS mode, by what the port speaks (envoy-mapping.md §2.6, §2.7)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+from meshgen.emit.envoy.access_logs import access_logs, only_without_route
+from meshgen.emit.envoy.extension import metadata
+from meshgen.emit.envoy.filter_order import NETWORK_ORDER, Placed, Slot, ordered
+from meshgen.emit.envoy.filters import ext_authz, jwt_authn, rbac
+from meshgen.emit.envoy.filters.extensions import http_extensions
+from meshgen.emit.envoy.filters.grpc import GRPC_WEB
+from meshgen.emit.envoy.filters.standard import http_filters
+from meshgen.emit.envoy.hcm import SIDECAR_INBOUND, Manager, http_connection_manager
+from meshgen.emit.envoy.inbound_matches import (
+    HTTP_ALPN,
+    ChainMatch,
+    Speaks,
+    chain_matches,
+    speaks,
+)
+from meshgen.emit.envoy.inbound_ports import InboundPort, inbound_ports, port_level_ports
+from meshgen.emit.envoy.listeners import (
+    ANY,
+    HTTP_INSPECTOR,
+    ORIGINAL_DST,
+    TLS_INSPECTOR,
+    filter_chain,
+    inspectors,
+    needs_http_inspector,
+    needs_tls_inspector,
+    socket_address,
+)
+from meshgen.emit.envoy.names import BLACK_HOLE, INBOUND_PASSTHROUGH, inbound_cluster
+from meshgen.emit.envoy.retries import INBOUND_RETRY
+from meshgen.emit.envoy.tcp import to_cluster
+from meshgen.emit.envoy.tls import downstream_tls, inbound_mutual_tls
+from meshgen.emit.envoy.tracing import tracing
+from meshgen.json import JsonObject, JsonValue
+from meshgen.mesh import Capture, Mesh, ProxyView
+from meshgen.values import Protocol
+
+INBOUND_PORT: Final = 15006
+
+
+class InboundListeners:
+    """The inbound listeners of one sidecar."""
+
+    def __init__(self, mesh: Mesh, view: ProxyView) -> None:
+        self._mesh = mesh
+        self._view = view
+        self._proxy = view.proxy
+        self._ports = inbound_ports(view)
+
+    def listeners(self) -> list[JsonObject]:
+        """`virtualInbound`, and real sockets for ports that are not captured."""
+        captured = self._proxy.capture is Capture.IPTABLES
+        bound = [port for port in self._ports if port.bound or not captured]
+        found = [self._bound(port) for port in bound if port.bind]
+        return [*found, self._virtual_inbound([port for port in self._ports if not port.bound])] if captured else found
+
+    # --- listeners ----------------------------------------------------------------------------------------------
+    def _virtual_inbound(self, ports: Sequence[InboundPort]) -> JsonObject:
+        """The socket that all captured connections arrive at."""
+        blackhole = filter_chain([to_cluster(BLACK_HOLE)], {"destination_port": INBOUND_PORT}, name="virtualInbound-blackhole")
+        by_port: dict[int, list[JsonObject]] = {0: list(self._passthrough(None)), INBOUND_PORT: [blackhole]}
+        for number in port_level_ports(self._mesh, self._proxy):
+            if all(port.number != number for port in ports):
+                by_port[number] = list(self._passthrough(number))
+        for port in ports:
+            by_port[port.number] = list(self._chains(port))
+        rest = [chain for number in sorted(by_port) if number not in {0, INBOUND_PORT} for chain in by_port[number]]
+        found: JsonObject = {
+            "name": "virtualInbound",
+            "address": socket_address(ANY, INBOUND_PORT),
+            "traffic_direction": "INBOUND",
+            "filter_chains": [blackhole, *by_port[0], *rest],
+            "listener_filters": [ORIGINAL_DST, *_selective_inspectors(by_port)],
+            "listener_filters_timeout": "0s",
+            "continue_on_listener_filters_timeout": True,
+            "max_connections_to_accept_per_socket_event": 1,
+        }
+        return found | ({"access_log": only_without_route(self._log)} if self._log else {})
+
+    def _bound(self, port: InboundPort) -> JsonObject:
+        """A real socket before the application."""
+        chains = list(self._chains(port))
+        found: JsonObject = {
+            "name": f"{port.bind}_{port.number}",
+            "address": socket_address(port.bind, port.number),
+            "traffic_direction": "INBOUND",
+            "filter_chains": list(chains),
+        }
+        filters = inspectors(chains)
+        return found | ({"listener_filters": filters} if filters else {})
+
+    # --- chains -------------------------------------------------------------------------------------------------
+    def _chains(self, port: InboundPort) -> Iterator[JsonObject]:
+        mode = self._mesh.mutual_tls_mode(self._proxy.namespace, self._proxy.labels, port.number)
+        captured = self._proxy.capture is Capture.IPTABLES and not port.bound
+        cluster = inbound_cluster(port.number)
+        table = _routes(port, cluster)
+        name = f"{port.bind or ANY}_{port.number}"
+        for match in chain_matches(mode, speaks(port.protocol)):
+            wanted: JsonObject = {"destination_port": port.number, **match.fields} if captured else dict(match.fields)
+            filters = self._http(port, table, f"inbound_{name}") if match.http else self._tcp(cluster)
+            yield self._chain(match, wanted, filters, name, port)
+
+    def _passthrough(self, port: int | None) -> Iterator[JsonObject]:
+        """Chains for ports that no service has: through, with the workload's mutual TLS."""
+        mode = self._mesh.mutual_tls_mode(self._proxy.namespace, self._proxy.labels, port)
+        unknown = InboundPort(number=0, service_port=0, protocol=Protocol.UNSUPPORTED, host="")
+        table = _routes(unknown, INBOUND_PASSTHROUGH)
+        for match in chain_matches(mode, Speaks.ANYTHING):
+            wanted: JsonObject = {"destination_port": port, **match.fields} if port else dict(match.fields)
+            filters = self._http(unknown, table, INBOUND_PASSTHROUGH) if match.http else self._tcp(INBOUND_PASSTHROUGH)
+            name = "virtualInbound-catchall-http" if match.http else "virtualInbound"
+            yield self._chain(match, wanted, filters, name, unknown)
+
+    def _chain(self, match: ChainMatch, wanted: JsonObject, filters: list[JsonValue], name: str, port: InboundPort) -> JsonObject:
+        chain = filter_chain(filters, wanted, name=name)
+        if match.terminates:
+            chain["transport_socket"] = self._mutual_tls
+        elif port.tls is not None and not match.fields.get("application_protocols"):
+            # A Sidecar's ingress listener with TLS of its own, where the mesh's is off.
+            chain["transport_socket"] = downstream_tls(port.tls, self._mesh.config, alpn=HTTP_ALPN)
+        return chain
+
+    @cached_property
+    def _mutual_tls(self) -> JsonObject:
+        return inbound_mutual_tls(self._mesh.config, alpn=HTTP_ALPN)
+
+    @cached_property
+    def _log(self) -> tuple[JsonObject, ...]:
+        return access_logs(self._mesh, self._proxy, server=True)
+
+    @cached_property
+    def _tracing(self) -> JsonObject | None:
+        return tracing(self._mesh, self._proxy, server=True)
+
+    @cached_property
+    def _policies(self) -> Placed:
+        """Authentication and authorization, which are the same for all ports."""
+        token = jwt_authn.http_filter(self._mesh, self._proxy)
+        return {
+            Slot.EXT_AUTHZ: ext_authz.http_filters(self._mesh, self._proxy),
+            Slot.JWT: [token] if token is not None else [],
+            Slot.RBAC: rbac.http_filters(self._mesh, self._proxy),
+        }
+
+    def _http(self, port: InboundPort, table: JsonObject, stat_prefix: str) -> list[JsonValue]:
+        placed = dict(self._policies) | dict(http_extensions(self._mesh, self._proxy, server=True, port=port.number or None))
+        if port.protocol is Protocol.GRPC_WEB:
+            placed[Slot.GRPC_WEB] = [GRPC_WEB]
+        manager = Manager(
+            stat_prefix=stat_prefix,
+            routes={"route_config": table},
+            filters=http_filters(placed),
+            settings={**SIDECAR_INBOUND, **({"http2_protocol_options": {}} if port.protocol.is_http2 else {})},
+            access_log=self._log,
+            tracing=self._tracing,
+        )
+        return [http_connection_manager(manager, self._mesh.config)]
+
+    def _tcp(self, cluster: str) -> list[JsonValue]:
+        placed: Placed = {**self._network_policies, Slot.TCP_PROXY: [to_cluster(cluster, self._log)]}
+        return ordered(NETWORK_ORDER, placed)
+
+    @cached_property
+    def _network_policies(self) -> Placed:
+        return {
+            Slot.EXT_AUTHZ: ext_authz.network_filters(self._mesh, self._proxy),
+            Slot.RBAC: rbac.network_filters(self._mesh, self._proxy),
+        }
+
+
+def _routes(port: InboundPort, cluster: str) -> JsonObject:
+    """All of a port's requests go to the application; a server's sidecar reads no virtual service."""
+    target: JsonObject = {
+        "cluster": cluster,
+        "timeout": "0s",
+        "max_stream_duration": {"max_stream_duration": "0s", "grpc_timeout_header_max": "0s"},
+    }
+    if not port.protocol.is_http2 or port.protocol is Protocol.HTTP2:
+        target["retry_policy"] = INBOUND_RETRY
+    route: JsonObject = {"name": "default", "match": {"prefix": "/"}, "route": target}
+    if port.source is not None:
+        route["metadata"] = metadata(*port.source)
+    host: JsonObject = {"name": f"inbound|http|{port.service_port}", "domains": ["*"], "routes": [route]}
+    return {"name": cluster, "validate_clusters": False, "virtual_hosts": [host]}
+
+
+def _selective_inspectors(by_port: dict[int, list[JsonObject]]) -> Iterator[JsonObject]:
+    """Inspectors, off for ports that do not need them: a server that speaks first would wait for a client that waits for it.
+
+    Port 0 stands for all ports without chains of their own.
+    """
+    for inspector, needs in ((TLS_INSPECTOR, needs_tls_inspector), (HTTP_INSPECTOR, needs_http_inspector)):
+        needed = {number: any(needs(_match(chain)) for chain in chains) for number, chains in by_port.items()}
+        default = needed.pop(0)
+        special = sorted(number for number, wanted in needed.items() if wanted != default)
+        if default:
+            yield {**inspector, "filter_disabled": _ports(special)} if special else inspector
+        elif special:
+            yield {**inspector, "filter_disabled": {"not_match": _ports(special)}}
+
+
+def _match(chain: JsonObject) -> JsonObject:
+    match = chain.get("filter_chain_match")
+    return match if isinstance(match, dict) else {}
+
+
+def _ports(numbers: Sequence[int]) -> JsonObject:
+    """A `ListenerFilterChainMatchPredicate` for destination ports."""
+    rules: list[JsonValue] = [{"destination_port_range": {"start": number, "end": number + 1}} for number in numbers]
+    only = rules[0] if len(rules) == 1 else None
+    return only if isinstance(only, dict) else {"or_match": {"rules": rules}}

@@ -1,0 +1,75 @@
+"""`emit_envoy`: everything that one proxy needs, as plain JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from meshgen.diagnostics import Diagnostic, sort_diagnostics
+from meshgen.emit.envoy.clusters import clusters
+from meshgen.emit.envoy.endpoints import load_assignments
+from meshgen.emit.envoy.gateway_listeners import GatewayListeners
+from meshgen.emit.envoy.gateway_routes import GatewayRoutes
+from meshgen.emit.envoy.gateway_servers import MergedServers
+from meshgen.emit.envoy.inbound import InboundListeners
+from meshgen.emit.envoy.sidecar_listeners import OutboundListeners, RouteTable
+from meshgen.emit.envoy.snapshot import Snapshot
+from meshgen.emit.envoy.tls import secrets
+from meshgen.emit.envoy.tracing import tracing
+from meshgen.emit.envoy.virtual_hosts import (
+    ALLOW_ANY,
+    BLOCK_ALL,
+    route_configuration,
+    sidecar_virtual_hosts,
+    sniffed_virtual_host,
+)
+from meshgen.json import JsonObject
+from meshgen.mesh import Capture, Mesh, Proxy, ProxyView, Role
+
+
+def emit_envoy(mesh: Mesh, proxy: Proxy) -> tuple[Snapshot, tuple[Diagnostic, ...]]:
+    """The Envoy resources of a proxy, and what of the mesh they do not carry over (MG09xx).
+
+    Equal inputs give equal bytes; nothing is read but the arguments.
+    """
+    view = mesh.view(proxy)
+    if proxy.role is Role.GATEWAY:
+        listeners, routes = _gateway(mesh, view)
+    else:
+        listeners, routes = _sidecar(mesh, view)
+    made = clusters(mesh, view)
+    snapshot = Snapshot(
+        proxy=proxy,
+        listeners=_by_name(listeners),
+        routes=_by_name(routes),
+        clusters=_by_name(made),
+        endpoints=load_assignments(mesh, view),
+        secrets=secrets((*listeners, *made)),
+    )
+    return snapshot, sort_diagnostics(())
+
+
+def _gateway(mesh: Mesh, view: ProxyView) -> tuple[list[JsonObject], list[JsonObject]]:
+    servers = MergedServers(view)
+    tables = GatewayRoutes(mesh, view, decorated=tracing(mesh, view.proxy, server=False) is not None)
+    routes = [tables.table(name, merged) for name, merged in servers.route_tables().items()]
+    return GatewayListeners(mesh, view, servers).listeners(), routes
+
+
+def _sidecar(mesh: Mesh, view: ProxyView) -> tuple[list[JsonObject], list[JsonObject]]:
+    outbound = OutboundListeners(mesh, view)
+    decorated = tracing(mesh, view.proxy, server=False) is not None
+    routes = [_route_table(mesh, view, table, decorated=decorated) for table in outbound.route_tables()]
+    return [*outbound.listeners(), *InboundListeners(mesh, view).listeners()], routes
+
+
+def _route_table(mesh: Mesh, view: ProxyView, table: RouteTable, *, decorated: bool) -> JsonObject:
+    hosts = sidecar_virtual_hosts(mesh, view.proxy, table.scope, table.port, decorated=decorated)
+    if table.service is not None:
+        return route_configuration(table.name, sniffed_virtual_host(hosts, table.service, table.port))
+    # Without interception a connection's address says nothing, so an unknown host cannot be let through.
+    blocked = view.outbound_mode == "REGISTRY_ONLY" or view.proxy.capture is Capture.LOOPBACK
+    return route_configuration(table.name, [*hosts, BLOCK_ALL if blocked else ALLOW_ANY])
+
+
+def _by_name(resources: Iterable[JsonObject]) -> tuple[JsonObject, ...]:
+    return tuple(sorted(resources, key=lambda resource: str(resource["name"])))
