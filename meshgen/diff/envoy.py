@@ -58,8 +58,9 @@ class EnvoyResources:
         found["ClusterLoadAssignment"] = [
             (static, each) for static, each in found["ClusterLoadAssignment"] if string(each, "cluster_name") in eds
         ]
-        static = frozenset((kind, _name(kind, each)) for kind, entries in found.items() for static, each in entries if static)
-        return _resources({kind: [each for _, each in entries] for kind, entries in found.items()}, static)
+        static = {(kind, _name(kind, each)) for kind, entries in found.items() for static, each in entries if static}
+        static |= {("ClusterLoadAssignment", name) for kind, name in static if kind == "Cluster"}
+        return _resources({kind: [each for _, each in entries] for kind, entries in found.items()}, frozenset(static))
 
 
 def _service_name(cluster: JsonObject) -> str:

@@ -1,7 +1,7 @@
 """One form for Envoy resources, however they were delivered and whoever printed them.
 
-A static bootstrap has its routes inside of listeners and its endpoints inside of clusters; over xDS they stand by themselves. An
-admin dump leaves defaults out. Parsed by Envoy's own protos (the package xds-protos, where it is installed) both sides become one form.
+A static bootstrap has its routes inside of listeners and its endpoints inside of clusters; over xDS they stand by themselves.
+An admin dump leaves defaults out. Parsed by Envoy's own protos (xds-protos, where it is installed) both sides become one form.
 """
 
 from __future__ import annotations
