@@ -258,11 +258,10 @@ def _http_options(options: JsonObject, protocol: str) -> JsonObject:
 
 # --- the fixed ones -------------------------------------------------------------------------------------------------
 def _fixed(config: MeshConfig, proxy: Proxy) -> Iterator[JsonObject]:
-    timeout = connect_timeout(None, config)
-    yield {"name": BLACK_HOLE, "type": "STATIC", "connect_timeout": timeout}
+    yield {"name": BLACK_HOLE, "type": "STATIC", "connect_timeout": connect_timeout(None, config)}
     if proxy.role is Role.SIDECAR and proxy.capture is Capture.IPTABLES:
-        yield _passthrough(PASSTHROUGH, timeout)
-        yield _passthrough(INBOUND_PASSTHROUGH, timeout) | {"upstream_bind_config": _bind(proxy)}
+        yield _passthrough(PASSTHROUGH, config)
+        yield _passthrough(INBOUND_PASSTHROUGH, config) | {"upstream_bind_config": _bind(proxy)}
 
 
 def _of_keys(config: MeshConfig, proxy: Proxy, source: KeySource) -> JsonObject:
@@ -281,13 +280,15 @@ def _of_keys(config: MeshConfig, proxy: Proxy, source: KeySource) -> JsonObject:
     return cluster
 
 
-def _passthrough(name: str, timeout: str) -> JsonObject:
+def _passthrough(name: str, config: MeshConfig) -> JsonObject:
+    keepalive = tcp_keepalive(None, config)
     return {
         "name": name,
         "type": "ORIGINAL_DST",
         "lb_policy": "CLUSTER_PROVIDED",
-        "connect_timeout": timeout,
+        "connect_timeout": connect_timeout(None, config),
         "circuit_breakers": circuit_breakers(None, None),
+        **({"upstream_connection_options": keepalive} if keepalive else {}),
         **_http_options({"common_http_protocol_options": {"idle_timeout": "300s"}}, "downstream"),
     }
 

@@ -51,16 +51,15 @@ def targets(mesh: Mesh, view: ProxyView) -> tuple[Target, ...]:
 
 def _all(mesh: Mesh, view: ProxyView) -> Iterator[Target]:
     forwards = _is_auto_passthrough(view)
-    for scope in view.scopes:
-        for service in scope.services:
-            if service.resolution in {Resolution.ALIAS, Resolution.DYNAMIC_DNS}:
-                continue
-            rule = mesh.destination_rule(service.host, view.proxy, service.namespace)
-            for port in service.ports:
-                if port.protocol is not Protocol.UDP:
-                    yield from _of_port(mesh, view.proxy, service, port, rule)
-                    if forwards:
-                        yield from _of_port(mesh, view.proxy, service, port, rule, sni_dnat=True)
+    for service in view.imported_services:
+        if service.resolution in {Resolution.ALIAS, Resolution.DYNAMIC_DNS}:
+            continue
+        rule = mesh.destination_rule(service.host, view.proxy, service.namespace)
+        for port in service.ports:
+            if port.protocol is not Protocol.UDP:
+                yield from _of_port(mesh, view.proxy, service, port, rule)
+                if forwards:
+                    yield from _of_port(mesh, view.proxy, service, port, rule, sni_dnat=True)
 
 
 def _of_port(

@@ -102,8 +102,8 @@ def _policy(
 ) -> JsonObject | None:
     """One rule; None where it can never match.
 
-    On TCP an ALLOW rule with an HTTP field is dropped, for nobody could prove to fulfil it; other actions drop the field alone and
-    so match more, which is istiod's choice.
+    On TCP an ALLOW rule with an HTTP field is dropped, for nobody could prove to fulfil it; other actions drop the field alone
+    and so match more, which is istiod's choice.
     """
     if rule is None:  # a policy without rules matches nothing: `{}` as ALLOW refuses all
         return {"permissions": [{"not_rule": {"any": True}}], "principals": [{"not_id": {"any": True}}]}

@@ -1,0 +1,189 @@
+"""Bootstraps (envoy-mapping.md §1): everything in one file, or a bootstrap that reads the rest from files.
+
+A snapshot's resources name each other as over ADS. `static_bootstrap` puts what they name in their place;
+`filesystem_bootstrap` says where the files are, and `delivery.py` writes them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Final
+
+from meshgen.emit.envoy.locality import split_locality
+from meshgen.emit.envoy.names import parse_outbound
+from meshgen.emit.envoy.snapshot import Snapshot
+from meshgen.json import JsonObject, JsonValue, drop_none
+from meshgen.mesh import Proxy, Role
+
+CERTIFICATES: Final = "/etc/meshgen/certificates"
+
+# Two of istiod's guards change what a request meets: large expressions are accepted, and `#…` in a path is cut, not answered
+# with 400.
+_RUNTIME: Final[JsonObject] = {
+    "re2.max_program_size.error_level": 32768,
+    "envoy.reloadable_features.http_reject_path_with_fragment": False,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BootstrapOptions:
+    """What a bootstrap needs besides the snapshot."""
+
+    certificates: str = CERTIFICATES
+    """Where credentials are: `<credential>/{tls.crt,tls.key,ca.crt}`, `workload/{cert-chain.pem,key.pem,root-cert.pem}`."""
+
+    admin_address: str = "127.0.0.1"
+    admin_port: int = 15000
+    """None of an admin interface where this is negative."""
+
+    cluster_domain: str = "svc.cluster.local"
+    """The DNS suffix of Kubernetes services: names that end in it can stand in for endpoints that are not known."""
+
+
+DEFAULTS: Final = BootstrapOptions()
+
+
+# --- what both share ------------------------------------------------------------------------------------------------
+def node(proxy: Proxy) -> JsonObject:
+    """`node`: Envoy refuses dynamic configuration without an id and a cluster; the locality drives zone-aware balancing."""
+    kind = "router" if proxy.role is Role.GATEWAY else "sidecar"
+    region, zone, subzone = split_locality(proxy.locality)
+    locality = drop_none({"region": region or None, "zone": zone or None, "sub_zone": subzone or None})
+    app = proxy.labels.get("app", proxy.name)
+    address = proxy.address or "unknown"
+    return {
+        "id": f"{kind}~{address}~{proxy.name}.{proxy.namespace}~{proxy.namespace}.svc.cluster.local",
+        "cluster": f"{app}.{proxy.namespace}",
+        **({"locality": locality} if locality else {}),
+    }
+
+
+def _frame(proxy: Proxy, options: BootstrapOptions) -> JsonObject:
+    layers: list[JsonValue] = [{"name": "meshgen", "static_layer": dict(_RUNTIME)}, {"name": "admin", "admin_layer": {}}]
+    frame: JsonObject = {"node": node(proxy), "layered_runtime": {"layers": layers}}
+    if options.admin_port >= 0:
+        where: JsonObject = {"address": options.admin_address, "port_value": options.admin_port}
+        frame["admin"] = {"address": {"socket_address": where}}
+    return frame
+
+
+def with_files(secret: JsonObject, certificates: str, *, watched: bool) -> JsonObject:
+    """A secret whose relative file names are looked for under `certificates`.
+
+    With `watched` Envoy reads them anew when a file is moved into their directory, which it does only for secrets that come by
+    SDS.
+    """
+
+    def place(value: JsonValue) -> JsonValue:
+        if isinstance(value, dict):
+            if isinstance(value.get("filename"), str):
+                return {"filename": str(PurePosixPath(certificates, str(value["filename"])))}
+            return {key: place(item) for key, item in value.items()}
+        return value
+
+    placed = place(secret)
+    assert isinstance(placed, dict)  # noqa: S101 - a dict stays one
+    for kind, file in (("tls_certificate", "private_key"), ("validation_context", "trusted_ca")):
+        content = placed.get(kind)
+        if watched and isinstance(content, dict) and isinstance(source := content.get(file), dict):
+            content["watched_directory"] = {"path": str(PurePosixPath(str(source["filename"])).parent)}
+    return placed
+
+
+Rewrite = Callable[[JsonObject], JsonObject]
+
+
+def rewritten(value: JsonObject, rewrite: Rewrite) -> JsonObject:
+    """`value` with `rewrite` applied to each object in it, the inner ones first."""
+
+    def walk(item: JsonValue) -> JsonValue:
+        if isinstance(item, dict):
+            return rewrite({key: walk(inner) for key, inner in item.items()})
+        return [walk(inner) for inner in item] if isinstance(item, list) else item
+
+    return rewrite({key: walk(inner) for key, inner in value.items()})
+
+
+# --- static ---------------------------------------------------------------------------------------------------------
+def static_bootstrap(snapshot: Snapshot, options: BootstrapOptions = DEFAULTS) -> JsonObject:
+    """One file with everything: inline routes and endpoints, secrets by file names. Any change needs a restart.
+
+    A Kubernetes service without a known endpoint is resolved by its name (`limits.py` says for which services, and where that
+    cannot be).
+    """
+    routes = {str(route["name"]): route for route in snapshot.routes}
+    endpoints = {str(assignment["cluster_name"]): assignment for assignment in snapshot.endpoints}
+
+    def inline(value: JsonObject) -> JsonObject:
+        if "sds_config" in value:
+            return {"name": value["name"]}
+        if "rds" in value and isinstance(source := value["rds"], dict):
+            return _with_routes(value, routes.get(str(source["route_config_name"])))
+        return value
+
+    resources: JsonObject = {
+        "listeners": [rewritten(listener, inline) for listener in snapshot.listeners],
+        "clusters": [
+            _with_endpoints(rewritten(cluster, inline), endpoints, options.cluster_domain) for cluster in snapshot.clusters
+        ],
+    }
+    if snapshot.secrets:
+        resources["secrets"] = [with_files(secret, options.certificates, watched=False) for secret in snapshot.secrets]
+    return {**_frame(snapshot.proxy, options), "static_resources": resources}
+
+
+def _with_routes(manager: JsonObject, route: JsonObject | None) -> JsonObject:
+    """A connection manager with its routes in place; as with RDS, a route may name a cluster that is not there."""
+    if route is None:
+        return manager
+    kept = {key: item for key, item in manager.items() if key != "rds"}
+    return {**kept, "route_config": {**route, "validate_clusters": False}}
+
+
+def _with_endpoints(cluster: JsonObject, endpoints: Mapping[str, JsonObject], domain: str) -> JsonObject:
+    if cluster.get("type") != "EDS":
+        return cluster
+    name = str(cluster["name"])
+    kept = {key: item for key, item in cluster.items() if key != "eds_cluster_config"}
+    assignment = endpoints.get(name, {"cluster_name": name})
+    host = None if assignment.get("endpoints") else dns_stand_in(name, domain)
+    if host is None:
+        return {**kept, "type": "STATIC", "load_assignment": assignment}
+    # No endpoint is known, so the service's own name is asked; it leads to its virtual IP.
+    address: JsonObject = {"socket_address": {"address": host[0], "port_value": host[1]}}
+    stand_in: JsonObject = {"cluster_name": name, "endpoints": [{"lb_endpoints": [{"endpoint": {"address": address}}]}]}
+    return {**kept, "type": "STRICT_DNS", "dns_lookup_family": "V4_PREFERRED", "load_assignment": stand_in}
+
+
+def dns_stand_in(cluster: str, domain: str) -> tuple[str, int] | None:
+    """Host and port that lead to a cluster's service where no endpoint is known; None for subsets and for hosts outside of DNS.
+
+    A subset's name in DNS is that of its service, so its requests would reach every version.
+    """
+    parts = parse_outbound(cluster)
+    if parts is None or parts.subset or not parts.host.endswith(f".{domain}"):
+        return None
+    return parts.host, parts.port
+
+
+# --- from files -----------------------------------------------------------------------------------------------------
+def filesystem_bootstrap(snapshot: Snapshot, directory: str, options: BootstrapOptions = DEFAULTS) -> JsonObject:
+    """A bootstrap that reads listeners and clusters from `<directory>/{lds,cds}/`, and through them all the rest."""
+    dynamic: JsonObject = {
+        "lds_config": file_source(directory, "lds", "listeners.json"),
+        "cds_config": file_source(directory, "cds", "clusters.json"),
+    }
+    return {**_frame(snapshot.proxy, options), "dynamic_resources": dynamic}
+
+
+def file_source(directory: str, kind: str, file: str) -> JsonObject:
+    """A config source that follows one file.
+
+    Envoy looks again when something is moved into the watched directory, be it the file itself or the `..data` link of a
+    ConfigMap.
+    """
+    watched = PurePosixPath(directory, kind)
+    source: JsonObject = {"path": str(watched / file), "watched_directory": {"path": str(watched)}}
+    return {"path_config_source": source, "resource_api_version": "V3"}

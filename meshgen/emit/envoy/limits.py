@@ -1,0 +1,132 @@
+"""What stock Envoy, or a delivery, cannot do of what a proxy's objects ask for (codes MG09xx): said, never dropped in silence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from meshgen.diagnostics import Diagnostic, Origin, sort_diagnostics
+from meshgen.diagnostics.catalogue.backend import (
+    CREDENTIAL_NOT_APPLIED,
+    DESTINATION_NOT_RESTORED,
+    FIELD_NOT_CARRIED,
+    KEYS_NOT_DISCOVERED,
+    NO_KNOWN_ENDPOINT,
+    SUBSET_WITHOUT_ENDPOINT,
+)
+from meshgen.emit.envoy.bootstrap import DEFAULTS, BootstrapOptions, dns_stand_in
+from meshgen.emit.envoy.delivery import Delivery
+from meshgen.emit.envoy.targets import Target, targets
+from meshgen.istio.destination_rule import TrafficPolicy
+from meshgen.mesh import Capture, Mesh, ProxyView, Resolution, Role
+
+
+def limits(mesh: Mesh, view: ProxyView) -> tuple[Diagnostic, ...]:
+    """What does not come over in any delivery for this proxy."""
+    found = [*_undiscovered_keys(mesh, view), *_unresolved(view)]
+    for target in targets(mesh, view):
+        found += [*_unapplied_credential(target, view), *_not_restored(mesh, target, view), *_uncarried(target)]
+    return sort_diagnostics(found)
+
+
+def delivery_limits(
+    mesh: Mesh, view: ProxyView, delivery: Delivery, options: BootstrapOptions = DEFAULTS
+) -> tuple[Diagnostic, ...]:
+    """What this delivery cannot tell Envoy: services whose endpoints nobody declares."""
+    found = (_without_endpoint(target, delivery, options) for target in targets(mesh, view))
+    return sort_diagnostics(diagnostic for diagnostic in found if diagnostic)
+
+
+# --- endpoints ------------------------------------------------------------------------------------------------------
+def _without_endpoint(target: Target, delivery: Delivery, options: BootstrapOptions) -> Diagnostic | None:
+    if target.endpoints or target.discovery != "EDS" or target.sni_dnat:
+        return None
+    host = target.service.host
+    if delivery is Delivery.FILESYSTEM:
+        message = f"no endpoint of `{target.name}` is known, so its endpoints file is empty and requests get 503"
+        return NO_KNOWN_ENDPOINT.at(target.service.origin, message, help="declare endpoints, or let something fill the file")
+    if target.subset is not None:
+        message = f"no endpoint of subset `{target.subset.name}` of `{host}` is known, and DNS cannot tell subsets apart"
+        advice = "provide EndpointSlices with their Pods, WorkloadEntries or endpoints in the intent, or deliver files"
+        return SUBSET_WITHOUT_ENDPOINT.at(_subset_origin(target), message, help=advice)
+    if dns_stand_in(target.name, options.cluster_domain):
+        message = f"no endpoint of `{host}` port {target.port.number} is known, so Envoy resolves the name"
+    else:
+        message = f"no endpoint of `{host}` port {target.port.number} is known, so requests get 503"
+    return NO_KNOWN_ENDPOINT.at(target.service.origin, message, help="declare endpoints to have them balanced one by one")
+
+
+def _subset_origin(target: Target) -> Origin:
+    assert target.rule is not None  # noqa: S101 - a subset has a rule
+    index = (target.rule.spec.subsets or ()).index(target.subset) if target.subset else 0
+    return target.rule.origin_of("spec", "subsets", index)
+
+
+# --- destinations ---------------------------------------------------------------------------------------------------
+def _not_restored(mesh: Mesh, target: Target, view: ProxyView) -> Iterator[Diagnostic]:
+    """Services that Istio reaches at the client's own destination, which only iptables restores."""
+    balancing = target.policy.load_balancer
+    passes = balancing is not None and balancing.simple == "PASSTHROUGH"
+    wanted = passes or target.service.resolution in {Resolution.HEADLESS, Resolution.NONE}
+    if not wanted or target.discovery == "ORIGINAL_DST" or target.subset or target.sni_dnat:
+        return
+    if mesh.endpoints(target.service, target.port):
+        return  # balanced among its endpoints instead, as istiod has it on gateways
+    where = "a gateway" if view.proxy.role is Role.GATEWAY else "loopback capture"
+    message = f"`{target.service.host}` is reached at the client's own destination, which {where} does not know"
+    yield DESTINATION_NOT_RESTORED.at(target.service.origin, message, help="give it a resolution with endpoints or DNS")
+
+
+def _unresolved(view: ProxyView) -> Iterator[Diagnostic]:
+    for service in view.imported_services:
+        if service.resolution is Resolution.DYNAMIC_DNS:
+            message = f"`{service.host}` is resolved for each request (`DYNAMIC_DNS`), which is not carried over yet"
+            yield FIELD_NOT_CARRIED.at(service.origin, message, help="name the hosts, each with `resolution: DNS`")
+    if view.outbound_mode != "REGISTRY_ONLY" and view.proxy.role is Role.SIDECAR and view.proxy.capture is Capture.LOOPBACK:
+        message = "hosts outside of the registry are refused (502): loopback capture knows no destination to pass them to"
+        yield DESTINATION_NOT_RESTORED.at(view.proxy.origin, message, help="declare what is called as ServiceEntries")
+
+
+# --- security -------------------------------------------------------------------------------------------------------
+def _unapplied_credential(target: Target, view: ProxyView) -> Iterator[Diagnostic]:
+    tls, rule = target.policy.tls, target.rule
+    if rule is None or tls is None or not tls.credential_name or rule.spec.workload_selector:
+        return
+    if view.proxy.role is Role.SIDECAR:
+        message = f"`credentialName: {tls.credential_name}` is not applied in sidecars, so `{target.service.host}` gets plaintext"
+        advice = "give the rule a `workloadSelector`, or name the files"
+        yield CREDENTIAL_NOT_APPLIED.at(rule.origin_of("spec", "trafficPolicy", "tls"), message, help=advice)
+
+
+def _undiscovered_keys(mesh: Mesh, view: ProxyView) -> Iterator[Diagnostic]:
+    for policy in mesh.request_authentications(view.proxy.namespace, view.proxy.labels):
+        for index, rule in enumerate(policy.spec.jwt_rules or ()):
+            if not (rule.jwks or rule.jwks_uri or rule.jwks_uri_deprecated):
+                message = f"the keys of issuer `{rule.issuer or ''}` are not given, so every token of it is refused"
+                advice = "write `jwks` or `jwksUri`; istiod asks the issuer's OpenID configuration, Envoy cannot"
+                yield KEYS_NOT_DISCOVERED.at(policy.origin_of("spec", "jwtRules", index), message, help=advice)
+
+
+# --- fields of destination rules ------------------------------------------------------------------------------------
+def _uncarried(target: Target) -> Iterator[Diagnostic]:
+    rule = target.rule
+    if rule is None or target.subset or target.sni_dnat:
+        return
+    levels: list[tuple[tuple[str | int, ...], TrafficPolicy | None]] = [(("spec", "trafficPolicy"), rule.spec.traffic_policy)]
+    for index, subset in enumerate(rule.spec.subsets or ()):
+        levels.append((("spec", "subsets", index, "trafficPolicy"), subset.traffic_policy))
+    for path, policy in levels:
+        for field in _uncarried_fields(policy):
+            message = f"`{'.'.join(field)}` is not carried over to stock Envoy yet"
+            yield FIELD_NOT_CARRIED.at(rule.origin_of(*path, *field), message, help="leave it out for proxies without istiod")
+
+
+def _uncarried_fields(policy: TrafficPolicy | None) -> Iterator[tuple[str, ...]]:
+    if policy is None:
+        return
+    balancing, budget = policy.load_balancer, policy.retry_budget
+    if balancing and balancing.zone_aware_lb_setting:
+        yield ("loadBalancer", "zoneAwareLbSetting")
+    if balancing and balancing.backend_utilization:
+        yield ("loadBalancer", "backendUtilization")
+    if budget and budget.budget_interval:
+        yield ("retryBudget", "budgetInterval")

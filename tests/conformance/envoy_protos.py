@@ -1,0 +1,83 @@
+"""Envoy's own protos as the strict reader of plain JSON: an unknown field or a bad enum fails, and every message has one form."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any, TypeAlias
+
+from google.protobuf import json_format, message
+
+Json: TypeAlias = Any
+"""JSON of any shape, as a recording or protobuf has it."""
+
+_MODULES = (
+    "envoy.config.bootstrap.v3.bootstrap_pb2",
+    "envoy.config.cluster.v3.cluster_pb2",
+    "envoy.config.endpoint.v3.endpoint_pb2",
+    "envoy.config.listener.v3.listener_components_pb2",
+    "envoy.config.listener.v3.listener_pb2",
+    "envoy.config.route.v3.route_pb2",
+    "envoy.extensions.access_loggers.file.v3.file_pb2",
+    "envoy.extensions.clusters.dynamic_forward_proxy.v3.cluster_pb2",
+    "envoy.extensions.filters.http.cors.v3.cors_pb2",
+    "envoy.extensions.filters.http.ext_authz.v3.ext_authz_pb2",
+    "envoy.extensions.filters.http.fault.v3.fault_pb2",
+    "envoy.extensions.filters.http.grpc_stats.v3.config_pb2",
+    "envoy.extensions.filters.http.grpc_web.v3.grpc_web_pb2",
+    "envoy.extensions.filters.http.jwt_authn.v3.config_pb2",
+    "envoy.extensions.filters.http.rbac.v3.rbac_pb2",
+    "envoy.extensions.filters.http.router.v3.router_pb2",
+    "envoy.extensions.filters.http.set_filter_state.v3.set_filter_state_pb2",
+    "envoy.extensions.filters.listener.http_inspector.v3.http_inspector_pb2",
+    "envoy.extensions.filters.listener.original_dst.v3.original_dst_pb2",
+    "envoy.extensions.filters.listener.proxy_protocol.v3.proxy_protocol_pb2",
+    "envoy.extensions.filters.listener.tls_inspector.v3.tls_inspector_pb2",
+    "envoy.extensions.filters.network.ext_authz.v3.ext_authz_pb2",
+    "envoy.extensions.filters.network.http_connection_manager.v3.http_connection_manager_pb2",
+    "envoy.extensions.filters.network.rbac.v3.rbac_pb2",
+    "envoy.extensions.filters.network.tcp_proxy.v3.tcp_proxy_pb2",
+    "envoy.extensions.network.dns_resolver.cares.v3.cares_dns_resolver_pb2",
+    "envoy.extensions.path.match.uri_template.v3.uri_template_match_pb2",
+    "envoy.extensions.request_id.uuid.v3.uuid_pb2",
+    "envoy.extensions.retry.host.previous_hosts.v3.previous_hosts_pb2",
+    "envoy.extensions.retry.priority.previous_priorities.v3.previous_priorities_config_pb2",
+    "envoy.extensions.transport_sockets.proxy_protocol.v3.upstream_proxy_protocol_pb2",
+    "envoy.extensions.transport_sockets.raw_buffer.v3.raw_buffer_pb2",
+    "envoy.extensions.transport_sockets.tls.v3.secret_pb2",
+    "envoy.extensions.transport_sockets.tls.v3.tls_pb2",
+    "envoy.extensions.upstreams.http.v3.http_protocol_options_pb2",
+    "envoy.service.discovery.v3.discovery_pb2",
+)
+_LOADED = {name: importlib.import_module(name) for name in _MODULES}
+
+
+def _type(module: str, name: str) -> type[message.Message]:
+    found: type[message.Message] = getattr(_LOADED[module], name)
+    return found
+
+
+CLUSTER = _type("envoy.config.cluster.v3.cluster_pb2", "Cluster")
+LOAD_ASSIGNMENT = _type("envoy.config.endpoint.v3.endpoint_pb2", "ClusterLoadAssignment")
+LISTENER = _type("envoy.config.listener.v3.listener_pb2", "Listener")
+ROUTES = _type("envoy.config.route.v3.route_pb2", "RouteConfiguration")
+SECRET = _type("envoy.extensions.transport_sockets.tls.v3.secret_pb2", "Secret")
+BOOTSTRAP = _type("envoy.config.bootstrap.v3.bootstrap_pb2", "Bootstrap")
+DISCOVERY_RESPONSE = _type("envoy.service.discovery.v3.discovery_pb2", "DiscoveryResponse")
+_BASE = importlib.import_module("envoy.config.core.v3.base_pb2")
+_FILTER = _type("envoy.config.listener.v3.listener_components_pb2", "Filter")
+
+
+def canonical(value: Json, kind: type[message.Message]) -> Json:
+    """The one form of a message; raises json_format.ParseError for what its proto does not have."""
+    parsed = json_format.ParseDict(value, kind())
+    return json_format.MessageToDict(parsed, preserving_proto_field_name=True)
+
+
+def canonical_filter(value: Json) -> Json:
+    """The one form of an HTTP or network filter (`name`, `typed_config`), both of which have the same fields here."""
+    return canonical(value, _FILTER)
+
+
+def canonical_socket(value: Json) -> Json:
+    """The one form of a transport socket."""
+    return canonical(value, _BASE.TransportSocket)
