@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from meshgen.deliver import journal, renames
+from meshgen.deliver import exchange, journal, renames
 from meshgen.deliver.exchange import sibling_of
-from meshgen.deliver.lock import locked
+from meshgen.deliver.lock import LockedError, locked
 from meshgen.deliver.manifest import MANIFEST, digest
 from meshgen.deliver.plan import Action, Change, check, plan_writes
 from meshgen.deliver.write import WriteResult, is_interrupted, recover, write
@@ -678,3 +678,41 @@ def test_a_directory_beside_the_tree_that_is_not_ours_is_left_alone(root: Path):
     assert codes(put(NEW, root)) == ["MG0808"]
     assert tree(root) == OLD
     assert tree(beside) == {"mine.txt": b"mine\n"}
+
+
+def test_a_removal_after_a_kill_spares_a_file_that_was_edited_since(root: Path):
+    interrupted_by_a_kill(root)
+    (root / "gone/a.yaml").write_bytes(b"edited\n")
+    assert recover(root) == ()
+    assert tree(root) == {**NEW, "README.md": b"mine\n", "gone/a.yaml": b"edited\n"}
+
+
+def test_a_file_of_somebody_else_that_appears_while_we_write_is_not_overwritten(root: Path, monkeypatch: pytest.MonkeyPatch):
+    put(OLD, root)
+    (root / "README.md").write_bytes(b"mine\n")
+    real = journal.move
+
+    def late(source: str, target: str, *, replace: bool) -> None:
+        if target.endswith("b.yaml"):
+            Path(target).parent.mkdir(exist_ok=True)
+            Path(target).write_bytes(b"mine\n")
+        real(source, target, replace=replace)
+
+    monkeypatch.setattr(journal, "move", late)
+    assert codes(put(NEW, root)) == ["MG0806"]
+    assert (root / "new/b.yaml").read_bytes() == b"mine\n"
+
+
+def test_the_new_tree_is_locked_until_the_old_one_is_cleared_away(root: Path, monkeypatch: pytest.MonkeyPatch):
+    put(OLD, root)
+    clear, tried = exchange.clear_sibling, []
+
+    def clearing(directory: str) -> str:
+        with pytest.raises(LockedError), locked(directory, 0):
+            tried.append("got it")
+        tried.append("refused")
+        return clear(directory)
+
+    monkeypatch.setattr(exchange, "clear_sibling", clearing)
+    assert put(NEW, root).diagnostics == ()
+    assert tried == ["refused"]
