@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from meshgen.diagnostics import Diagnostic, sort_diagnostics
+from meshgen.diagnostics import Diagnostic
 from meshgen.emit.envoy.clusters import clusters
 from meshgen.emit.envoy.endpoints import load_assignments
 from meshgen.emit.envoy.gateway_listeners import GatewayListeners
 from meshgen.emit.envoy.gateway_routes import GatewayRoutes
 from meshgen.emit.envoy.gateway_servers import MergedServers
 from meshgen.emit.envoy.inbound import InboundListeners
+from meshgen.emit.envoy.limits import limits
 from meshgen.emit.envoy.sidecar_listeners import OutboundListeners, RouteTable
 from meshgen.emit.envoy.snapshot import Snapshot
 from meshgen.emit.envoy.tls import secrets
@@ -45,7 +46,7 @@ def emit_envoy(mesh: Mesh, proxy: Proxy) -> tuple[Snapshot, tuple[Diagnostic, ..
         endpoints=load_assignments(mesh, view),
         secrets=secrets((*listeners, *made)),
     )
-    return snapshot, sort_diagnostics(())
+    return snapshot, limits(mesh, view)
 
 
 def _gateway(mesh: Mesh, view: ProxyView) -> tuple[list[JsonObject], list[JsonObject]]:
