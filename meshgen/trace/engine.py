@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from meshgen.trace.config import HTTP_CONNECTION_MANAGER, network_filters
 from meshgen.trace.decision import Decision, Outcome
-from meshgen.trace.steps.action import route_request
+from meshgen.trace.steps.action import answer_request, route_request
 from meshgen.trace.steps.arrival import receive
 from meshgen.trace.steps.connection import NETWORK_FILTERS, forward_connection
 from meshgen.trace.steps.filter_chain import choose_filter_chain
@@ -63,7 +63,7 @@ def _trace_http(walk: Walk, manager: JsonObject) -> Decision:
         return walk.decide(answer)
     find_route(walk)
     answer = run_filters(walk)
-    return walk.decide(answer) if answer is not None else route_request(walk)
+    return answer_request(walk, answer) if answer is not None else route_request(walk)
 
 
 def _why_not_http(walk: Walk) -> str | None:

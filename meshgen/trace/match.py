@@ -76,23 +76,23 @@ def _compare(kind: str, value: str, wanted: str, *, ignore_case: bool) -> bool:
 def why_not_header(matcher: JsonObject, request: HttpMessage) -> str | None:
     """A `HeaderMatcher`. Without a specifier it asks for presence.
 
-    A missing header matches nothing but an inverted presence, unless it is to be treated as empty.
+    A missing header matches nothing but an inverted presence, unless it is to be treated as empty. Of several values
+    one that matches is enough, and inverted none may match: Envoy does not join them.
     """
     name = string(matcher, "name")
-    value = request.header(name)
+    values = request.header_values(name)
     inverted = boolean(matcher, "invert_match")
     if _asks_presence(matcher):
-        present = value is not None or boolean(matcher, "treat_missing_header_as_empty")
+        present = bool(values) or boolean(matcher, "treat_missing_header_as_empty")
         wanted = boolean(matcher, "present_match", default=True) != inverted
         return None if present == wanted else f"header `{name}` is {'missing' if wanted else 'there'}"
-    if value is None:
-        if not boolean(matcher, "treat_missing_header_as_empty"):
-            return f"header `{name}` is missing"
-        value = ""
-    failure = _why_not_header_value(matcher, value)
+    if not values and not boolean(matcher, "treat_missing_header_as_empty"):
+        return f"header `{name}` is missing"
+    failures = [_why_not_header_value(matcher, value) for value in values or [""]]
+    matches = None in failures
     if inverted:
-        return None if failure is not None else f"header `{name}` matches what is excluded: `{value}`"
-    return None if failure is None else f"header `{name}`: {failure}"
+        return f"header `{name}` matches what is excluded: `{','.join(values)}`" if matches else None
+    return None if matches else f"header `{name}`: {failures[0]}"
 
 
 _HEADER_KINDS = {"exact_match": "exact", "prefix_match": "prefix", "suffix_match": "suffix", "contains_match": "contains"}
@@ -118,7 +118,7 @@ def _why_not_header_value(matcher: JsonObject, value: str) -> str | None:
 
 def _why_not_in_range(limits: JsonObject, value: str) -> str | None:
     start, end = integer(limits, "start"), integer(limits, "end")
-    digits = value.removeprefix("-")
+    digits = value[1:] if value[:1] in ("-", "+") else value
     in_range = digits.isascii() and digits.isdigit() and len(digits) < 20 and start <= int(value) < end
     return None if in_range else f"`{value}` is not in [{start}, {end})"
 

@@ -29,12 +29,17 @@ class HttpMessage:
         return (self.path or "").partition("?")[2].partition("#")[0]
 
     def header(self, name: str) -> str | None:
-        """The value of a header or pseudo-header, several joined by `,` as Envoy joins them; None if missing."""
+        """The value of a header or pseudo-header, several joined by `,`; None if missing."""
+        values = self.header_values(name)
+        return ",".join(values) if values else None
+
+    def header_values(self, name: str) -> list[str]:
+        """The values of a header or pseudo-header, one by one."""
         name = name.lower()
         if name.startswith(":") or name == "host":
-            return self._pseudo(name)
-        values = [value for key, value in self.headers if key == name]
-        return ",".join(values) if values else None
+            value = self._pseudo(name)
+            return [] if value is None else [value]
+        return [value for key, value in self.headers if key == name]
 
     def _pseudo(self, name: str) -> str | None:
         if name == ":path":

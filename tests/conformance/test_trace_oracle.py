@@ -198,7 +198,7 @@ def upstream_pairs(recorded: Recorded, upstream: dict[str, Any], decision: Decis
 
 
 def ignored_headers(recorded: Recorded, decision: Decision) -> set[str]:
-    ignored = {"x-forwarded-for", "x-request-id"}  # limit 6: left out of the records
+    ignored = {"x-forwarded-for", "x-request-id", "x-envoy-external-address"}  # limit 6: not in the records
     if recorded.call.get("tls", "plaintext") != "plaintext" and not recorded.call.get("principal"):
         ignored.add("x-forwarded-proto")  # limit 4: replayed without the listener's TLS
     if decision.asked:

@@ -270,7 +270,7 @@ def _live(process: subprocess.Popen[bytes], admin_file: Path, log: Path, seconds
         return ended() or (admin_file.exists() and admin_file.read_text().strip() != "")
 
     wait_until(has_address, "Envoy wrote its admin address", seconds=seconds)
-    assert not ended(), f"envoy ended with {process.returncode}:\n{log.read_text(errors='replace')}"
+    assert not ended(), f"envoy ended with {process.returncode}:\n{_tail(log)}"
     envoy = RunningEnvoy(process, int(admin_file.read_text().rpartition(":")[2]), log)
 
     def ready() -> bool:
@@ -280,8 +280,13 @@ def _live(process: subprocess.Popen[bytes], admin_file: Path, log: Path, seconds
             return False
 
     wait_until(ready, "Envoy was ready", seconds=seconds)
-    assert not ended(), f"envoy ended with {process.returncode}:\n{log.read_text(errors='replace')}"
+    assert not ended(), f"envoy ended with {process.returncode}:\n{_tail(log)}"
     return envoy
+
+
+def _tail(log: Path) -> str:
+    """The end of the log, where Envoy says why it gave up."""
+    return log.read_text(errors="replace")[-2000:]
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

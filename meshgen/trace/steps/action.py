@@ -109,16 +109,16 @@ def _forward(walk: Walk, matched: Matched, route: JsonObject, sent: HttpMessage)
     if not failed:
         decision = _upstream_request(walk, decision, entry, upstream, sent)
     elif upstream is not None:
-        decision = _unavailable(decision, upstream, action)
+        decision = _unavailable(walk, decision, upstream, action)
     return _with_response_operations(walk, decision, entry, sent)
 
 
-def _unavailable(decision: Decision, upstream: Upstream, action: JsonObject) -> Decision:
+def _unavailable(walk: Walk, decision: Decision, upstream: Upstream, action: JsonObject) -> Decision:
     if upstream.is_missing:
         code = string(action, "cluster_not_found_response_code", "SERVICE_UNAVAILABLE")
         status = {"SERVICE_UNAVAILABLE": 503, "NOT_FOUND": 404, "INTERNAL_SERVER_ERROR": 500}.get(code, 503)
         return replace(decision, status=status)
-    return replace(decision, status=503, body="no healthy upstream", response_headers=_TEXT)
+    return replace(decision, status=503, body="no healthy upstream", response_headers=(*walk.response_headers, *_TEXT))
 
 
 def weights_of(action: JsonObject) -> tuple[Weight, ...]:
@@ -184,7 +184,7 @@ def _upstream_request(
     for level in levels(walk, entry):
         changed = mutate(changed, level, "request", values)
     endpoint = upstream.endpoints[0].address if upstream and upstream.endpoints else ""
-    host = rewritten_host({**action, **(entry or {})} if entry else action, sent, endpoint)
+    host = rewritten_host({**action, **(entry or {})}, replace(sent, headers=changed), endpoint)
     if host != sent.host:
         changed = (*changed, ("x-envoy-original-host", sent.host))
         if boolean(action, "append_x_forwarded_host"):
@@ -213,6 +213,14 @@ def _router_headers(decision: Decision, matched: Matched | None) -> list[tuple[s
     if expected:
         headers.append(("x-envoy-expected-rq-timeout-ms", str(expected)))
     return headers
+
+
+def answer_request(walk: Walk, answer: Answer) -> Decision:
+    """The end of an HTTP request that a filter has answered: response operations of a forwarding route apply as well."""
+    decision = walk.decide(answer)
+    if walk.message is None or walk.matched is None or "route" not in (walk.matched.route or {}):
+        return decision
+    return _with_response_operations(walk, decision, None, walk.message)
 
 
 def _with_response_operations(walk: Walk, decision: Decision, entry: JsonObject | None, sent: HttpMessage) -> Decision:

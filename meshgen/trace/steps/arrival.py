@@ -159,23 +159,39 @@ def split_port(host: str) -> tuple[str, str]:
 
 
 def _cleaned(walk: Walk, received: HttpMessage) -> HttpMessage:
+    is_inside = _is_internal(walk, received)
     is_edge = boolean(walk.manager, "use_remote_address")
-    names = [*_HOP_BY_HOP, *(() if _is_internal(walk, received) else _INTERNAL)]
+    names = [*_HOP_BY_HOP, *(() if is_inside else _INTERNAL)]
     if received.header("te") != "trailers":
         names.append("te")
     nominated = [each.strip().lower() for each in (received.header("connection") or "").split(",")]
     names += [each for each in nominated if each]
     if "upgrade" not in nominated:
         names.append("upgrade")
-    if is_edge and not _is_internal(walk, received):
+    if is_edge and not is_inside:
         names += _EDGE
+    if not _keeps_client_certificate(walk):
+        names.append("x-forwarded-client-cert")
     cleaned = received.without(*names)
+    if is_edge and not is_inside:
+        cleaned = cleaned.with_header("x-envoy-external-address", walk.remote_ip)
+    if is_edge and not boolean(walk.manager, "skip_xff_append"):
+        forwarded = [value for value in (cleaned.header("x-forwarded-for"), walk.request.source_ip) if value]
+        cleaned = cleaned.with_header("x-forwarded-for", ",".join(forwarded))
     proto = cleaned.header("x-forwarded-proto")
     trusts_proto = not is_edge or integer(walk.manager, "xff_num_trusted_hops") > 0
     if proto not in ("http", "https") or not trusts_proto:
         cleaned = cleaned.with_header("x-forwarded-proto", received.scheme)
     scheme = cleaned.header("x-forwarded-proto") or received.scheme
     return HttpMessage(method=cleaned.method, path=cleaned.path, host=cleaned.host, scheme=scheme, headers=cleaned.headers)
+
+
+def _keeps_client_certificate(walk: Walk) -> bool:
+    """Whether x-forwarded-client-cert passes: never from a client without a certificate, unless always forwarded."""
+    details = string(walk.manager, "forward_client_cert_details", "SANITIZE")
+    if details == "ALWAYS_FORWARD_ONLY":
+        return True
+    return details in ("FORWARD_ONLY", "APPEND_FORWARD") and walk.has_tls and walk.request.has_certificate
 
 
 def _is_internal(walk: Walk, received: HttpMessage) -> bool:

@@ -16,10 +16,11 @@ if TYPE_CHECKING:
 
 
 def apply(walk: Walk, config: JsonObject) -> Answer | None:  # noqa: ARG001 - every filter takes its configuration
-    """Answer a preflight, or set the headers of an allowed origin; the policy stands in the route or virtual host."""
+    """Answer a preflight, or set the headers of an allowed origin; only forwarding routes have a policy."""
     sent = walk.message
     found = walk.matched.per_filter("envoy.filters.http.cors") if walk.matched else None
-    if sent is None or found is None or not _is_enabled(found[1]):
+    forwards = walk.matched is not None and "route" in (walk.matched.route or {})
+    if sent is None or found is None or not forwards or not _is_enabled(found[1]):
         return None
     policy, origin = found[1], sent.header("origin")
     if not origin:

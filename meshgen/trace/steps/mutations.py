@@ -32,7 +32,7 @@ class Values:
             return "%"
         command, argument = match.group(1), match.group(2) or ""
         if command == "REQ":
-            return next((v for name in argument.split("?") if (v := self.sent.header(name)) is not None), "-")
+            return next((v for name in argument.split("?") if (v := self.sent.header(name)) is not None), "")
         request = self.walk.request
         known = {
             "PROTOCOL": "HTTP/2" if request.protocol == "http2" else "HTTP/1.1",

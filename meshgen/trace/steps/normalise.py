@@ -15,7 +15,7 @@ _ESCAPED_SLASH = re.compile(r"%(?:2[Ff]|5[Cc])")
 _ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})")
 _UNRESERVED = re.compile(r"[A-Za-z0-9\-._~]")
 # Characters that a canonical path has escaped; what is left of printable ASCII passes.
-_TO_ESCAPE = re.compile(r"[^!$%&'()*+,\-./0-9:;=@A-Z\[\]\\^_a-z|~]")
+_TO_ESCAPE = re.compile(r"[^!$%&'()*+,\-./0-9:;=@A-Z\[\]\\_a-z~]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,12 +43,21 @@ def normalise_path(manager: JsonObject, path: str, *, rejects_fragment: bool) ->
     if has_escaped and action in ("UNESCAPE_AND_FORWARD", "UNESCAPE_AND_REDIRECT"):
         bare = unescaped
     if boolean(manager, "normalize_path"):
+        if "%00" in bare:
+            return Normalised(path=path, status=400, reason="the path has an escaped null")
         bare = canonical_path(bare)
     if boolean(manager, "merge_slashes"):
-        bare = re.sub("/{2,}", "/", bare)
+        bare = _merge_slashes(bare)
     path = bare + mark + query
     status = 307 if has_escaped and action == "UNESCAPE_AND_REDIRECT" else None
     return Normalised(path=path, status=status, reason=f"normalised from `{original}`" if path != original else "")
+
+
+def _merge_slashes(path: str) -> str:
+    """One slash for several; a path of nothing but slashes keeps two, as Envoy leaves it."""
+    if "//" not in path:
+        return path
+    return f"/{'/'.join(part for part in path.split('/') if part)}{'/' if path.endswith('/') else ''}"
 
 
 def _unescape_slashes(path: str) -> str:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
-
-import re2
+from typing import TYPE_CHECKING, Any
 
 from meshgen.trace.fields import boolean, integer, message, string, typed_config
 from meshgen.trace.match import regex
@@ -50,10 +48,23 @@ def _substituted(config: JsonObject, text: str) -> str:
     pattern = regex(string(message(config, "pattern"), "regex"))
     if pattern is None:
         return text
+    wanted = string(config, "substitution")
     try:
-        return str(re2.sub(pattern, string(config, "substitution"), text))
-    except (re2.error, UnicodeError, IndexError):
+        return str(pattern.sub(lambda found: _expanded(wanted, found), text))
+    except UnicodeError:
         return text
+
+
+def _expanded(substitution: str, found: Any) -> str:  # noqa: ANN401 - google-re2 is untyped
+    r"""`\0` is the whole match, `\1` to `\9` its groups, two backslashes one."""
+    groups = [found.group() or "", *(group or "" for group in found.groups())]
+    return re.sub(r"\\(\d|\\)", lambda each: _group(groups, each.group(1)), substitution)
+
+
+def _group(groups: list[str], reference: str) -> str:
+    if reference == "\\":
+        return reference
+    return groups[int(reference)] if int(reference) < len(groups) else ""
 
 
 def _from_template(match: JsonObject, extension: JsonObject, bare: str) -> str:
@@ -74,7 +85,7 @@ def rewritten_host(action: JsonObject, sent: HttpMessage, endpoint_host: str) ->
     if boolean(action, "auto_host_rewrite"):
         return endpoint_host or sent.host
     if string(action, "host_rewrite_header"):
-        return sent.header(string(action, "host_rewrite_header")) or sent.host
+        return next(iter(sent.header_values(string(action, "host_rewrite_header"))), "") or sent.host
     if "host_rewrite_path_regex" in action:
         return _substituted(message(action, "host_rewrite_path_regex"), sent.bare_path)
     return sent.host
