@@ -122,13 +122,13 @@ class _Composer:
             case yaml.AliasEvent():
                 self.add(self.alias(event.anchor, start, end), None)
 
-    def alias(self, name: str, start: Mark, end: Mark) -> Alias:
-        node = self.anchors.get(name)
+    def alias(self, name: str | None, start: Mark, end: Mark) -> Alias:
+        node = self.anchors.get(name or "")
         if node is None:
             raise ComposeError(f"no anchor `&{name}` stands before this alias", start)
         if any(node is parent for parent in self.stack):
             raise ComposeError(f"the alias `*{name}` stands inside of its own anchor", start)
-        return Alias(name, node, start, end)
+        return Alias(name or "", node, start, end)
 
     def add(self, node: Node, anchor: str | None) -> None:
         if anchor is not None and not isinstance(node, Alias):

@@ -128,23 +128,6 @@ Add `apiVersion` and `kind`. Files that are no resources do not belong in `sourc
 """,
 )
 
-UNKNOWN_INTENT = Code(
-    number="MG0071",
-    slug="unknown-intent",
-    severity=Severity.ERROR,
-    title="meshgen has no intent of this kind",
-    page="""
-The document's `apiVersion` is meshgen's, but its `kind` is none of the language.
-
-```yaml
-apiVersion: meshgen/v1
-kind: Cannary
-```
-
-Correct the kind or the `apiVersion`; a native object keeps its own, such as `networking.istio.io/v1`.
-""",
-)
-
 DUPLICATE_RESOURCE = Code(
     number="MG0072",
     slug="duplicate-resource",

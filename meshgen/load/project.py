@@ -1,0 +1,268 @@
+"""`meshgen.yaml`: where the sources are, what the environments change, and what is written for whom."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, ValidationError
+from pydantic.alias_generators import to_camel
+
+from meshgen.diagnostics import Diagnostic, JsonPath, Origin, did_you_mean
+from meshgen.diagnostics.catalogue.project import INVALID_PROJECT, UNKNOWN_ENVIRONMENT, UNKNOWN_PROJECT_FIELD
+from meshgen.load.document import Document
+from meshgen.load.yaml import parse_documents
+from meshgen.values import is_dns_label
+
+PROJECT_FILE = "meshgen.yaml"
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid", strict=True, frozen=True, alias_generator=to_camel, populate_by_name=True, defer_build=True
+    )
+
+
+def _inside(path: str) -> str:
+    """A path that stays in the project's directory, in its plainest form."""
+    parts = [part for part in path.replace("\\", "/").split("/") if part not in {"", "."}]
+    if path.startswith("/") or ".." in parts:
+        raise ValueError("a path has to stay inside of the project's directory")
+    return "/".join(parts)
+
+
+InsidePath = Annotated[str, AfterValidator(_inside)]
+"""Relative to the directory of meshgen.yaml, with `/`; `""` is that directory."""
+
+
+def _name(text: str) -> str:
+    if not is_dns_label(text):
+        raise ValueError("a name is lower case letters, digits and `-`, at most 63 characters")
+    return text
+
+
+Name = Annotated[str, AfterValidator(_name)]
+
+
+class Source(_Model):
+    """A file, a directory with all its `.yaml`, `.yml`, `.json` and `.py` files, or a pattern (`*`, `?`, `**`)."""
+
+    path: InsidePath
+    templated: bool = False  # Jinja2, in a sandbox, before it is read as YAML
+
+
+def _short_source(value: object) -> object:
+    return {"path": value} if isinstance(value, str) else value
+
+
+SourceEntry = Annotated[Source, BeforeValidator(_short_source)]
+
+
+class Environment(_Model):
+    """What differs from the base: documents that patch or add, and variables for Python and templated sources."""
+
+    overlays: list[SourceEntry] = Field(default_factory=list)
+    vars: dict[str, JsonValue] = Field(default_factory=dict)
+
+
+class ArgoCd(_Model):
+    """An Argo CD `Application` beside the output (argoproj.io/v1alpha1)."""
+
+    repository: str  # repoURL
+    revision: str = "HEAD"  # targetRevision
+    path: InsidePath | None = None  # of the output in that repository; the output's directory by default
+    name: Name | None = None
+    project: str = "default"
+    server: str = "https://kubernetes.default.svc"
+    namespace: Name = "argocd"
+
+
+class Flux(_Model):
+    """A Flux `Kustomization` beside the output (kustomize.toolkit.fluxcd.io/v1)."""
+
+    repository: str  # the name of the GitRepository
+    path: InsidePath | None = None
+    name: Name | None = None
+    namespace: Name = "flux-system"
+    interval: str = "10m"
+    prune: bool = True
+
+
+class Deliver(_Model):
+    """Who brings the output to a cluster."""
+
+    argocd: ArgoCd | None = None
+    flux: Flux | None = None
+
+
+class IstioOutput(_Model):
+    """Istio objects as YAML."""
+
+    directory: InsidePath = "out/istio"
+    layout: Literal["service", "namespace", "kind", "single"] = "service"
+    kustomization: bool = True
+    deliver: Deliver = Field(default_factory=Deliver)
+
+
+class EnvoyOutput(_Model):
+    """Envoy bootstraps and xDS resources as JSON, one directory a proxy."""
+
+    directory: InsidePath = "out/envoy"
+    delivery: Literal["static", "filesystem"] = "static"
+
+
+class Outputs(_Model):
+    """What is written. Where nothing is said, Istio objects; Envoy configuration where `targets.proxies` names proxies."""
+
+    istio: IstioOutput | None = Field(default_factory=IstioOutput)
+    envoy: EnvoyOutput | None = None
+
+
+class ProxyPort(_Model):
+    """A port on which the proxy's own workload listens (inbound), or on which a gateway's listener is bound elsewhere."""
+
+    port: int = Field(ge=1, le=65535)
+    bind: int | None = Field(default=None, ge=1, le=65535)  # the port to open for it, where it is another
+
+
+class ProxyTarget(_Model):
+    """One proxy to compile to Envoy."""
+
+    name: Name
+    namespace: Name = "default"
+    role: Literal["sidecar", "gateway"] = "sidecar"
+    labels: dict[str, str] = Field(default_factory=dict)
+    service_account: Name = "default"
+    locality: str = ""  # region/zone/subzone
+    ip: str = ""
+    bind: Literal["iptables", "loopback"] = "iptables"  # how connections reach a sidecar
+    ports: list[ProxyPort] = Field(default_factory=list)
+
+
+def _version(text: str) -> str:
+    if not re.fullmatch(r"[0-9]+\.[0-9]+(\.[0-9]+)?", text):
+        raise ValueError("a version is two or three numbers, as `1.31` or `1.31.0`; write it in quotes")
+    return text
+
+
+Version = Annotated[str, AfterValidator(_version)]
+
+
+class Targets(_Model):
+    """The versions and proxies that the output is made for."""
+
+    istio: Version = "1.31.0"
+    envoy: Version = "1.40"
+    proxies: list[ProxyTarget] = Field(default_factory=list)
+
+
+class Defaults(_Model):
+    """What a resource has that does not say so itself."""
+
+    namespace: Name = "default"
+
+
+class Project(_Model):
+    """The `spec` of `kind: Project`."""
+
+    sources: list[SourceEntry] = Field(default_factory=lambda: [Source(path="mesh")])
+    environments: dict[str, Environment] = Field(default_factory=dict)
+    outputs: Outputs = Field(default_factory=Outputs)
+    targets: Targets = Field(default_factory=Targets)
+    defaults: Defaults = Field(default_factory=Defaults)
+
+    @property
+    def output_directories(self) -> tuple[str, ...]:
+        """What is never read as a source."""
+        outputs = (self.outputs.istio, self.outputs.envoy)
+        return tuple(output.directory for output in outputs if output is not None and output.directory)
+
+    def environment(self, name: str | None, origin: Origin) -> tuple[Environment, tuple[Diagnostic, ...]]:
+        """The environment of this name; without a name, one that changes nothing. `origin` is the project file's."""
+        if name is None:
+            return Environment(), ()
+        found = self.environments.get(name)
+        if found is not None:
+            return found, ()
+        known = ", ".join(f"`{known}`" for known in sorted(self.environments)) or "none"
+        hint = did_you_mean(name, self.environments) or f"the project has {known}"
+        message = f"the project has no environment `{name}`"
+        return Environment(), (UNKNOWN_ENVIRONMENT.at(origin.at("spec", "environments"), message, help=hint),)
+
+
+class _ProjectDocument(_Model):
+    api_version: Literal["meshgen/v1"]
+    kind: Literal["Project"]
+    metadata: dict[str, Any] = Field(default_factory=dict)
+    spec: Project = Field(default_factory=Project)
+
+
+def find_project(start: Path) -> Path | None:
+    """The nearest `meshgen.yaml` in a directory or above it."""
+    here = start.resolve()
+    candidates = (directory / PROJECT_FILE for directory in (here, *here.parents))
+    return next((path for path in candidates if path.is_file()), None)
+
+
+def parse_project(text: bytes, file: str = PROJECT_FILE) -> tuple[Project | None, tuple[Diagnostic, ...]]:
+    """The project of a file, or every reason why it is none; never raises for a text."""
+    documents, diagnostics = parse_documents(text, file)
+    if any(diagnostic.severity == "error" for diagnostic in diagnostics):
+        return None, diagnostics
+    if len(documents) != 1:
+        message = f"the project file holds {len(documents)} documents, not one"
+        place = documents[1].origin if documents else Origin(file)
+        return None, (*diagnostics, INVALID_PROJECT.at(place, message, help="one document of `kind: Project`"))
+    try:
+        return _ProjectDocument.model_validate(documents[0].value).spec, diagnostics
+    except ValidationError as error:
+        return None, (*diagnostics, *_findings(error, documents[0]))
+
+
+def _findings(error: ValidationError, document: Document) -> Iterator[Diagnostic]:
+    for found in error.errors(include_url=False):
+        path: JsonPath = tuple(part for part in found["loc"] if part != "[key]")
+        origin = document.origin_of(*path)
+        field = str(path[-1]) if path else "the document"
+        if found["type"] == "extra_forbidden":
+            hint = did_you_mean(field, _fields(path[:-1]))
+            yield UNKNOWN_PROJECT_FIELD.at(origin, f"there is no field `{field}` here", help=hint)
+        elif found["type"] == "missing":
+            yield INVALID_PROJECT.at(origin, f"the field `{field}` is missing")
+        else:
+            yield INVALID_PROJECT.at(origin, f"`{field}`: {_message(found['msg'], found.get('ctx', {}))}")
+
+
+def _message(message: str, context: Mapping[str, Any]) -> str:
+    """Pydantic's sentence in our style: lower case, identifiers in backticks."""
+    if "error" in context:
+        return str(context["error"])
+    text = message[:1].lower() + message[1:]
+    return re.sub(r"'([^']*)'", r"`\1`", text).removeprefix("input ")
+
+
+def _fields(path: JsonPath) -> list[str]:
+    """The fields that exist at a path, for did-you-mean."""
+    model: Any = _ProjectDocument
+    for part in path:
+        if isinstance(part, str) and isinstance(model, type) and issubclass(model, BaseModel):
+            field = next((f for f in model.model_fields.values() if f.alias == part), None)
+            annotation = field.annotation if field is not None else None
+        else:
+            annotation = model
+        model = _inner(annotation)
+    if not (isinstance(model, type) and issubclass(model, BaseModel)):
+        return []
+    return sorted(field.alias or name for name, field in model.model_fields.items())
+
+
+def _inner(annotation: Any) -> Any:  # noqa: ANN401 - a type expression
+    """The model inside of `X | None`, `list[X]`, `dict[str, X]` and Annotated."""
+    while not isinstance(annotation, type) or getattr(annotation, "__args__", None):
+        arguments = [part for part in getattr(annotation, "__args__", ()) if part is not type(None)]
+        if not arguments:
+            return None
+        annotation = arguments[-1] if annotation is not None else None
+    return annotation

@@ -1,0 +1,146 @@
+"""Where files come from: the work tree, or a revision of a git repository."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path, PurePosixPath
+from typing import Protocol
+
+from meshgen.diagnostics import Diagnostic, Origin
+from meshgen.diagnostics.catalogue.sources import LINK_LOOP, SOURCE_TOO_LARGE, UNREADABLE_SOURCE
+
+MAX_FILE = 64 * 1024 * 1024
+"""Bytes of one source."""
+
+
+class Tree(Protocol):
+    """The files under a project's root. Paths are relative to it, with `/`."""
+
+    def files(self, directory: str) -> tuple[tuple[str, ...], tuple[Diagnostic, ...]]:
+        """All files below a directory (`""` for the root) in sorted order, without those under names that begin with a dot."""
+        ...
+
+    def read(self, path: str) -> bytes | Diagnostic | None:
+        """A file's bytes, why it cannot be read, or None where there is no such file."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class WorkTree:
+    """The files of a directory as they are now."""
+
+    root: Path
+
+    def files(self, directory: str) -> tuple[tuple[str, ...], tuple[Diagnostic, ...]]:
+        """See Tree.files; links to directories are followed unless they lead back up."""
+        diagnostics: list[Diagnostic] = []
+        top = self.root / directory
+        above = frozenset({str(self.root.resolve()), os.path.realpath(top)})
+        prefix = f"{directory}/" if directory else ""
+        return tuple(self._walk(str(top), prefix, above, diagnostics)), tuple(diagnostics)
+
+    def _walk(self, path: str, prefix: str, above: frozenset[str], diagnostics: list[Diagnostic]) -> Iterator[str]:
+        try:
+            with os.scandir(path) as entries:
+                ordered = sorted(entries, key=lambda entry: entry.name)
+        except NotADirectoryError:
+            return
+        except OSError as error:
+            diagnostics.append(_unreadable(prefix.rstrip("/") or ".", error))
+            return
+        for entry in ordered:
+            name = prefix + entry.name
+            if entry.name.startswith("."):
+                continue
+            if not entry.is_dir():
+                yield name
+                continue
+            real = os.path.realpath(entry.path) if entry.is_symlink() else ""
+            if real in above:
+                message = f"the link `{name}` leads back to a directory above it and is left out"
+                diagnostics.append(LINK_LOOP.at(Origin(name, line=1), message))
+                continue
+            yield from self._walk(entry.path, name + "/", above | {real or entry.path}, diagnostics)
+
+    def read(self, path: str) -> bytes | Diagnostic | None:
+        """See Tree.read."""
+        full = self.root / path
+        try:
+            with full.open("rb") as file:
+                if not full.is_file():
+                    return UNREADABLE_SOURCE.at(Origin(path, line=1), f"`{path}` is no file")
+                data = file.read(MAX_FILE + 1)
+        except FileNotFoundError:
+            return _unreadable(path, "it is a broken link") if full.is_symlink() else None
+        except OSError as error:
+            return _unreadable(path, error)
+        return data if len(data) <= MAX_FILE else too_large(path)
+
+
+def too_large(path: str) -> Diagnostic:
+    """The finding for a file beyond MAX_FILE."""
+    return SOURCE_TOO_LARGE.at(Origin(path, line=1), f"`{path}` is larger than {MAX_FILE // 1024 // 1024} MiB")
+
+
+def _unreadable(path: str, error: OSError | str) -> Diagnostic:
+    reason = (error.strerror or type(error).__name__).lower() if isinstance(error, OSError) else error
+    return UNREADABLE_SOURCE.at(Origin(path, line=1), f"`{path}` cannot be read: {reason}")
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryTree:
+    """Files in memory: a revision of a repository, or a test's."""
+
+    contents: dict[str, bytes] = field(repr=False)
+
+    def files(self, directory: str) -> tuple[tuple[str, ...], tuple[Diagnostic, ...]]:
+        """See Tree.files."""
+        prefix = f"{directory}/" if directory else ""
+        found = (path for path in self.contents if path.startswith(prefix))
+        return tuple(sorted((path for path in found if not _hidden(path[len(prefix) :])), key=_walk_order)), ()
+
+    def read(self, path: str) -> bytes | Diagnostic | None:
+        """See Tree.read."""
+        data = self.contents.get(path)
+        return too_large(path) if data is not None and len(data) > MAX_FILE else data
+
+
+def _hidden(path: str) -> bool:
+    return any(part.startswith(".") for part in path.split("/"))
+
+
+def _walk_order(path: str) -> tuple[str, ...]:
+    """The order of a walk that sorts each directory by name."""
+    return PurePosixPath(path).parts
+
+
+@lru_cache(maxsize=256)
+def compile_glob(pattern: str) -> re.Pattern[str]:
+    """A pattern of `sources:` as a regular expression on whole paths: `*` and `?` stay in a directory, `**` crosses them."""
+    expression = ""
+    position = 0
+    while position < len(pattern):
+        if pattern.startswith("**/", position):
+            expression, position = expression + "(?:[^/]+/)*", position + 3
+        elif pattern.startswith("**", position):
+            expression, position = expression + ".*", position + 2
+        else:
+            expression += {"*": "[^/]*", "?": "[^/]"}.get(pattern[position], re.escape(pattern[position]))
+            position += 1
+    return re.compile(expression, re.DOTALL)
+
+
+def is_glob(pattern: str) -> bool:
+    """Whether a source is a pattern and not the name of a file or directory."""
+    return "*" in pattern or "?" in pattern
+
+
+def static_prefix(pattern: str) -> str:
+    """The directory that every match of a pattern lies in."""
+    parts = pattern.split("/")
+    fixed = next((index for index, part in enumerate(parts) if is_glob(part)), len(parts) - 1)
+    return "/".join(parts[:fixed])
