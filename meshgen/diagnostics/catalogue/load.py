@@ -83,3 +83,151 @@ spec:
 Write `port: 80`, and the name under `name`.
 """,
 )
+
+UNKNOWN_KIND = Code(
+    number="MG0050",
+    slug="unknown-intent-kind",
+    severity=Severity.ERROR,
+    title="the intent language has no such kind or version",
+    page="""
+The document's `apiVersion` says that it is intent, but meshgen has no such version, or no such `kind` in it. It would be left out of the output.
+
+```yaml
+apiVersion: meshgen/v1
+kind: Servce        # no such kind
+```
+
+Write one of the kinds that `meshgen schema` lists, `Service` here, under `apiVersion: meshgen/v1`.
+""",
+)
+
+UNKNOWN_INTENT_FIELD = Code(
+    number="MG0051",
+    slug="unknown-intent-field",
+    severity=Severity.ERROR,
+    title="an intent has a field that its kind does not have",
+    page="""
+What the field should say would be lost in silence, so meshgen refuses the document.
+
+```yaml
+kind: Service
+spec:
+  routes:
+    - to: v1
+      timeuot: 2s     # did you mean `timeout`?
+```
+
+Write the field as the kind has it; keys are in camelCase. What the kind has no word for goes under `patches`, or into a native Istio object.
+""",
+)
+
+INVALID_INTENT_VALUE = Code(
+    number="MG0052",
+    slug="invalid-intent-value",
+    severity=Severity.ERROR,
+    title="a field of an intent has a value that it does not take",
+    page="""
+The value is of another type than the field, out of its range, or none of its words. meshgen converts nothing by guess: `"80"` is a text, `80` a port.
+
+```yaml
+kind: Service
+spec:
+  ports: ["80"]                # a text
+  routes:
+    - to: v1
+      timeout: 2               # a number without a unit
+```
+
+Write `ports: [80]` and `timeout: 2s`.
+""",
+)
+
+MISSING_INTENT_FIELD = Code(
+    number="MG0053",
+    slug="missing-intent-field",
+    severity=Severity.ERROR,
+    title="an intent lacks a field without which it says nothing",
+    page="""
+The field has no default that could be right for everybody.
+
+```yaml
+kind: Canary
+metadata: {name: catalog-v2, namespace: shop}
+spec: {service: catalog, from: v1, weight: 10}    # to which version?
+```
+
+Add the field: `to: v2`.
+""",
+)
+
+CONTRADICTORY_INTENT = Code(
+    number="MG0054",
+    slug="contradictory-intent",
+    severity=Severity.ERROR,
+    title="fields of an intent exclude each other, or say nothing together",
+    page="""
+Two fields decide the same thing, or none of several does, so that whichever meshgen chose would be a guess.
+
+```yaml
+kind: Route
+spec:
+  hosts: [shop.example.com]
+  gateways: [storefront]
+  rules:
+    - to: webapp
+      redirect: {path: /new}    # sent on, or redirected?
+```
+
+Keep the one that is meant. Two outcomes for different requests are two rules, each with its `match`.
+""",
+)
+
+SPLIT_NOT_WHOLE = Code(
+    number="MG0055",
+    slug="split-not-whole",
+    severity=Severity.ERROR,
+    title="the weights of a split do not add up to 100",
+    page="""
+Envoy takes weights in proportion to their sum: 90 and 20 give 82% and 18%, which nobody wrote.
+
+```yaml
+split: {v1: 90, v2: 20}
+```
+
+Write shares in percent that add up to 100, `{v1: 80, v2: 20}`.
+""",
+    same_as=("KIA1104",),
+)
+
+KEY_MATERIAL = Code(
+    number="MG0056",
+    slug="key-material",
+    severity=Severity.ERROR,
+    title="an intent holds a private key",
+    page="""
+Intent lives in Git and is copied to every output and report. A private key in it is published.
+
+```yaml
+tls: {mode: simple, privateKey: "-----BEGIN PRIVATE KEY----- …"}
+```
+
+Take the key for stolen and replace it. Put the new one into a Secret and name that: `credential: shop-cert`. Key sets for JWTs hold public keys alone.
+""",
+)
+
+NOT_SUPPORTED_YET = Code(
+    number="MG0057",
+    slug="not-supported-yet",
+    severity=Severity.ERROR,
+    title="the intent language knows this, and this release does not make it yet",
+    page="""
+The word is part of the language, but nothing would come of it in this release. meshgen says so rather than leave it out in silence.
+
+```yaml
+kind: Canary
+spec: {service: catalog, from: v1, to: v2, weight: 10, engine: flagger}
+```
+
+Use what the help names (`engine: weights` here), or write the objects natively beside the intent.
+""",
+)

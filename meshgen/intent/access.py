@@ -1,0 +1,279 @@
+"""Access: who may do what."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import model_validator
+
+from meshgen.intent.kind import Intent
+from meshgen.intent.leaves import Labels, Pattern, PortNumber
+from meshgen.intent.model import Many, Model, broken
+from meshgen.intent.reference import GatewayName, ServiceName
+from meshgen.intent.shorts import ONE_OR_MANY, Short
+from meshgen.json import JsonObject, JsonValue
+
+
+class JwtCaller(Model):
+    """A valid token (Authentication says which issuers are believed); without fields any valid token."""
+
+    issuer: str | None = None
+    subject: str | None = None
+    claims: dict[str, Annotated[Many[Pattern], ONE_OR_MANY]] | None = None
+    """Claims and the values they may have; `a.b` is a claim inside of a claim."""
+    audiences: Annotated[Many[Pattern], ONE_OR_MANY] | None = None
+    presenter: Annotated[Many[Pattern], ONE_OR_MANY] | None = None
+
+
+class NotCaller(Model):
+    """One thing that a caller must not be."""
+
+    SHORT_SCHEMA: ClassVar[JsonObject | None] = {"type": "string", "description": "A service account of the same namespace."}
+
+    service_account: str | None = None
+    namespace: str | None = None
+    principal: str | None = None
+    request_principal: str | None = None
+    trust_domain: str | None = None
+    ip: str | None = None
+    remote_ip: str | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _expand(cls, value: Any) -> Any:  # noqa: ANN401 (a stranger's value)
+        return _caller_from_text(value)
+
+    @model_validator(mode="after")
+    def _some(self) -> Self:
+        given = self.model_fields_set - {"namespace"} if self.service_account is not None else self.model_fields_set
+        if len(given) != 1:
+            raise broken("each entry of `not` says one thing that a caller must not be", kind="exclusive")
+        return self
+
+    def to_short(self, long: JsonObject) -> JsonValue:
+        """The service account, if it stands alone."""
+        return _caller_to_text(long)
+
+
+class Caller(Model):
+    """Who calls; all fields that are given must hold.
+
+    Short: `webapp` is `{serviceAccount: webapp}` of the same namespace, `webapp.shop` of another. In Python a Service or a Gateway stands for
+    the account that it runs as.
+    """
+
+    SHORT_SCHEMA: ClassVar[JsonObject | None] = {"type": "string", "description": "A service account, `webapp` or `webapp.shop`."}
+
+    service_account: str | None = None
+    """A service account, of `namespace`, or of the intent's own namespace."""
+    service: ServiceName | None = None
+    """The service account that a Service of the mesh runs as."""
+    gateway: GatewayName | None = None
+    """The service account that a Gateway runs as."""
+    namespace: str | None = None
+    """With `serviceAccount` its namespace; alone every workload of it, `shop-*` and `*` included."""
+    principal: str | None = None
+    """A SPIFFE identity without its scheme, `cluster.local/ns/shop/sa/webapp`, `*` at either end."""
+    request_principal: str | None = None
+    """`issuer/subject` of the token, `*` at either end."""
+    trust_domain: str | None = None
+    anyone: Literal[True] | None = None
+    """Everybody, plaintext callers included."""
+    authenticated: Literal[True] | None = None
+    """Everybody with a certificate of the mesh."""
+    ip: str | None = None
+    """The address of the connection, or a CIDR."""
+    remote_ip: str | None = None
+    """The client's address as trusted proxies forward it, or a CIDR."""
+    jwt: JwtCaller | None = None
+    not_: Annotated[Many[NotCaller], ONE_OR_MANY] | None = None
+    """What the caller must not be."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _expand(cls, value: Any) -> Any:  # noqa: ANN401 (a stranger's value)
+        return _caller_from_text(value)
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        accounts = (self.service_account, self.service, self.gateway, self.principal, self.authenticated)
+        if sum(value is not None for value in accounts) > 1:
+            names = "`serviceAccount`, `service`, `gateway`, `principal` and `authenticated`"
+            raise broken(f"a caller has one of {names}", help="write two callers", kind="exclusive")
+        if self.anyone and self.model_fields_set - {"anyone", "not_"}:
+            raise broken("`anyone` is everybody: it narrows nothing that stands beside it", kind="exclusive")
+        if not self.model_fields_set:
+            raise broken("a caller says who it is", help="write `{anyone: true}` for everybody")
+        if self.jwt is not None and self.jwt.issuer and self.request_principal:
+            raise broken("a caller has a `requestPrincipal` or a `jwt.issuer`, not both", kind="exclusive")
+        return self
+
+    def to_short(self, long: JsonObject) -> JsonValue:
+        """The service account, if it stands alone."""
+        return _caller_to_text(long)
+
+
+def _caller_from_text(value: Any) -> Any:  # noqa: ANN401 (a stranger's value)
+    if isinstance(value, str):
+        if not value or "*" in value or "/" in value:
+            raise broken(
+                f"`{value}` is not a service account",
+                help="write a name, or `{anyone: true}`, `{namespace: …}`, `{principal: …}`",
+                kind="value",
+            )
+        account, _, namespace = value.partition(".")
+        return {"serviceAccount": account, **({"namespace": namespace} if namespace else {})}
+    if type(value).__name__ in {"Service", "Gateway"} and hasattr(value, "namespace"):
+        return {type(value).__name__.lower(): value}
+    return value
+
+
+def _caller_to_text(long: JsonObject) -> JsonValue:
+    account, namespace = long.get("serviceAccount"), long.get("namespace")
+    if not isinstance(account, str) or not set(long) <= {"serviceAccount", "namespace"} or "." in account:
+        return long
+    return f"{account}.{namespace}" if isinstance(namespace, str) else account
+
+
+class Operation(Model):
+    """What is done; all fields that are given must hold. `methods: [GET]`, `paths: [/items*]`, `ports: [8080]`, and their opposites."""
+
+    methods: Annotated[Many[Pattern], ONE_OR_MANY] | None = None
+    """HTTP methods; for gRPC the path is the method."""
+    paths: Annotated[Many[Pattern], ONE_OR_MANY] | None = None
+    hosts: Annotated[Many[Pattern], ONE_OR_MANY] | None = None
+    ports: Annotated[Many[PortNumber], ONE_OR_MANY] | None = None
+    """The workload's ports, not the service's."""
+    not_methods: Annotated[Many[Pattern], ONE_OR_MANY] | None = None
+    not_paths: Annotated[Many[Pattern], ONE_OR_MANY] | None = None
+    not_hosts: Annotated[Many[Pattern], ONE_OR_MANY] | None = None
+    not_ports: Annotated[Many[PortNumber], ONE_OR_MANY] | None = None
+
+
+class Condition(Model):
+    """A condition on an attribute, by Istio's names: `request.headers[x-token]`, `source.ip`, `request.auth.claims[group]` …"""
+
+    key: str
+    values: Annotated[Many[str], ONE_OR_MANY] | None = None
+    not_values: Annotated[Many[str], ONE_OR_MANY] | None = None
+
+    @model_validator(mode="after")
+    def _some(self) -> Self:
+        if self.values is None and self.not_values is None:
+            raise broken(f"the condition on `{self.key}` has no `values` and no `notValues`", kind="missing")
+        return self
+
+
+def _expand_conditions(value: Any) -> Any:  # noqa: ANN401 (a stranger's value)
+    if isinstance(value, dict) and "key" not in value:
+        return tuple({"key": key, "values": values} for key, values in value.items())
+    return ONE_OR_MANY.expand(value)
+
+
+def _fold_conditions(conditions: tuple[Condition, ...], long: JsonValue) -> JsonValue:
+    keys = [condition.key for condition in conditions]
+    if "key" in keys or len(set(keys)) < len(keys) or any(c.not_values is not None or c.values is None for c in conditions):
+        return long
+    values = [list(condition.values or ()) for condition in conditions]
+    return {key: list[JsonValue](some) if len(some) != 1 else some[0] for key, some in zip(keys, values, strict=True)}
+
+
+Conditions = Annotated[
+    Many[Condition],
+    Short(
+        expand=_expand_conditions,
+        fold=_fold_conditions,
+        schema={"type": "object", "description": "Attributes and the values they may have."},
+    ),
+]
+
+
+class AccessRule(Model):
+    """Some callers, some operations, under some conditions; what is absent is anything. `{}` is everything."""
+
+    from_: Annotated[Many[Caller], ONE_OR_MANY] | None = None
+    to: Annotated[Many[Operation], ONE_OR_MANY] | None = None
+    when: Conditions | None = None
+
+
+class ExternalRule(AccessRule):
+    """What an external authorizer decides."""
+
+    provider: str
+    """One of the Mesh's extension providers."""
+
+
+class Target(Model):
+    """The Pods of a policy by their labels."""
+
+    selector: Labels
+
+
+class Access(Intent):
+    """Who may do what on a service, a gateway, Pods, the whole namespace (nothing named), or the whole mesh.
+
+    Each action gives one AuthorizationPolicy: `allow` under the intent's own name, the others under `<name>-deny`, `<name>-audit` and
+    `<name>-<provider>`. As in Istio, external authorizers decide first, then `deny`, then `allow`; once there is an `allow`, what it does not
+    name is denied. `default: deny` without `allow` denies everything, `default: allow` allows it.
+    """
+
+    KIND: ClassVar[str] = "Access"
+
+    service: ServiceName | None = None
+    gateway: GatewayName | None = None
+    workload: Target | None = None
+    mesh: Literal[True] | None = None
+    """The whole mesh: the policy goes to the root namespace."""
+    default: Literal["allow", "deny"] | None = None
+    allow: Annotated[Many[AccessRule], ONE_OR_MANY] | None = None
+    deny: Annotated[Many[AccessRule], ONE_OR_MANY] | None = None
+    audit: Annotated[Many[AccessRule], ONE_OR_MANY] | None = None
+    external: Annotated[Many[ExternalRule], ONE_OR_MANY] | None = None
+    dry_run: bool | None = None
+    """Only logged and counted (Istio's annotation `istio.io/dry-run`)."""
+
+    if TYPE_CHECKING:
+
+        def __init__(self, name: str, /, *, namespace: str = "default", **spec: Any) -> None: ...
+
+    @model_validator(mode="after")
+    def _check(self) -> Access:
+        check_target(self)
+        if self.default == "allow" and self.allow is not None:
+            raise broken(
+                "`default: allow` allows everything, whatever `allow` says", help="leave one of them out", kind="exclusive"
+            )
+        if self.default is self.allow is self.deny is self.audit is self.external is None:
+            raise broken(
+                "an Access says something", help="write `default: deny`, or rules under `allow`, `deny`, `audit` or `external`"
+            )
+        return self
+
+
+def check_target(intent: Any) -> None:  # noqa: ANN401 (Access and Authentication)
+    """Raises where an intent names more than one target."""
+    given = [name for name in ("service", "gateway", "workload", "mesh") if getattr(intent, name) is not None]
+    if len(given) > 1:
+        raise broken(f"one of {', '.join(f'`{name}`' for name in given)} says what it is for", kind="exclusive")
+
+
+Allow = AccessRule
+Deny = AccessRule
+Audit = AccessRule
+External = ExternalRule
+
+__all__ = [
+    "Access",
+    "AccessRule",
+    "Allow",
+    "Audit",
+    "Caller",
+    "Condition",
+    "Deny",
+    "External",
+    "ExternalRule",
+    "JwtCaller",
+    "NotCaller",
+    "Operation",
+    "Target",
+]

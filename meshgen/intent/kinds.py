@@ -1,0 +1,18 @@
+"""The kinds of the intent language, by name."""
+
+from __future__ import annotations
+
+from meshgen.intent.access import Access
+from meshgen.intent.authentication import Authentication
+from meshgen.intent.canary import Canary
+from meshgen.intent.gateway import Gateway
+from meshgen.intent.kind import Intent
+from meshgen.intent.mesh import Mesh
+from meshgen.intent.mirror import Mirror
+from meshgen.intent.route import Route
+from meshgen.intent.service import Service
+
+KINDS: dict[str, type[Intent]] = {
+    kind.KIND: kind for kind in (Access, Authentication, Canary, Gateway, Mesh, Mirror, Route, Service)
+}
+"""In order of their names."""
