@@ -116,7 +116,7 @@ def _route(rule: HTTPRoute, changes: HeaderChanges, scope: RouteScope) -> JsonOb
         found["weighted_clusters"] = {"clusters": _weights(destinations, scope)}
     if authority:
         found["host_rewrite_literal"] = authority
-    hashes = [policy for entry in destinations if (policy := _hash(entry.destination, scope)) is not None]
+    hashes: list[JsonValue] = [policy for entry in destinations if (policy := _hash(entry.destination, scope)) is not None]
     if hashes:
         found["hash_policy"] = hashes
     retries = retry_policy(

@@ -1,7 +1,7 @@
 """Where each HTTP and network filter stands, and why (envoy-mapping.md §2.2).
 
-The order is istiod's without the filters of Istio's own Envoy build: `istio.metadata_exchange` and `istio.stats` are telemetry, and what
-`istio.alpn` does is done by the ALPN lists of the clusters.
+The order is istiod's without the filters of Istio's own Envoy build: `istio.metadata_exchange` and `istio.stats` are telemetry,
+and what `istio.alpn` does is done by the ALPN lists of the clusters.
 """
 
 from __future__ import annotations

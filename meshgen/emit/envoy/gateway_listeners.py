@@ -16,7 +16,6 @@ from meshgen.emit.envoy.hcm import Manager, gateway_settings, http_connection_ma
 from meshgen.emit.envoy.inbound_matches import HTTP_ALPN, ISTIO_ALPN
 from meshgen.emit.envoy.listeners import (
     ANY,
-    HANDSHAKE,
     PROXY_PROTOCOL,
     filter_chain,
     inspectors,
@@ -89,7 +88,7 @@ class GatewayListeners:
 
     def _server_chain(self, server: GatewayServer, filters: Sequence[JsonValue]) -> JsonObject:
         match: JsonObject = {"server_names": list(server.sni_hosts)} if server.sni_hosts else {}
-        chain = filter_chain(filters, match or None, **HANDSHAKE)
+        chain = filter_chain(filters, match or None, handshake=True)
         if server.terminates and server.server.tls is not None:
             chain["transport_socket"] = downstream_tls(server.server.tls, self._mesh.config, alpn=HTTP_ALPN)
         return chain
@@ -162,7 +161,7 @@ class GatewayListeners:
                     name = f"{found.name}.{found.namespace}"
                     last = tcp_routes(self._mesh, self._proxy, rule.route, server.server.port.number, name, self._log)
                     names: JsonObject = {"server_names": list(match.sni_hosts)}
-                    yield filter_chain(self._with_policies(last), names if "*" not in match.sni_hosts else None, **HANDSHAKE)
+                    yield filter_chain(self._with_policies(last), names if "*" not in match.sni_hosts else None, handshake=True)
 
     def _auto_passthrough(self, server: GatewayServer) -> Iterator[JsonObject]:
         """A chain for each service port and subset: mesh traffic that names its cluster, and nothing but mesh traffic."""
@@ -178,7 +177,7 @@ class GatewayListeners:
                     for subset in subsets:
                         cluster = sni_dnat_cluster(port.number, subset, service.host)
                         match: JsonObject = {"server_names": [cluster], "application_protocols": list(ISTIO_ALPN)}
-                        yield filter_chain([to_cluster(cluster, self._log)], match, **HANDSHAKE)
+                        yield filter_chain([to_cluster(cluster, self._log)], match, handshake=True)
 
 
 def _fits(match: TLSMatchAttributes | L4MatchAttributes, server: GatewayServer) -> bool:

@@ -10,8 +10,8 @@ from meshgen.values import duration_to_envoy
 def consistent_hash(rule: DestinationRule | None, subset: str, port: int) -> ConsistentHashLB | None:
     """The consistent hash in effect for a destination.
 
-    The subset's port level, then the subset, then the rule's port level, then the rule: a subset that asks for another kind of load balancing
-    still leaves the rule's hash on the route, where it does nothing.
+    The subset's port level, then the subset, then the rule's port level, then the rule: a subset that asks for another kind of
+    load balancing still leaves the rule's hash on the route, where it does nothing.
     """
     if rule is None:
         return None

@@ -47,7 +47,8 @@ def _added(operations: HeaderOperations) -> list[JsonValue]:
     sets: list[JsonValue] = [
         {"header": header, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"} for header in _pairs(operations.set or {})
     ]
-    return [*sets, *({"header": header} for header in _pairs(operations.add or {}))]
+    adds: list[JsonValue] = [{"header": header} for header in _pairs(operations.add or {})]
+    return [*sets, *adds]
 
 
 def _pairs(headers: Mapping[str, str]) -> Iterable[JsonObject]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
@@ -33,6 +32,7 @@ from meshgen.emit.envoy.listeners import (
     needs_http_inspector,
     needs_tls_inspector,
     socket_address,
+    waiting,
 )
 from meshgen.emit.envoy.names import BLACK_HOLE, INBOUND_PASSTHROUGH, inbound_cluster
 from meshgen.emit.envoy.retries import INBOUND_RETRY
@@ -79,8 +79,7 @@ class InboundListeners:
             "traffic_direction": "INBOUND",
             "filter_chains": [blackhole, *by_port[0], *rest],
             "listener_filters": [ORIGINAL_DST, *_selective_inspectors(by_port)],
-            "listener_filters_timeout": "0s",
-            "continue_on_listener_filters_timeout": True,
+            **waiting(self._mesh.config),
             "max_connections_to_accept_per_socket_event": 1,
         }
         return found | ({"access_log": only_without_route(self._log)} if self._log else {})

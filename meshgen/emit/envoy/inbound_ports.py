@@ -28,12 +28,11 @@ class InboundPort:
 
 def inbound_ports(view: ProxyView) -> tuple[InboundPort, ...]:
     """By number; of services that share a workload port the first counts. A Sidecar's `ingress` replaces the services' ports."""
-
     found: dict[int, InboundPort] = {}
     if view.sidecar is not None and view.sidecar.spec.ingress:
         for index, listener in enumerate(view.sidecar.spec.ingress):
-            port = _ingress(view, view.sidecar, index, listener)
-            found.setdefault(port.number, port)
+            declared = _ingress(view, view.sidecar, index, listener)
+            found.setdefault(declared.number, declared)
         return tuple(found[number] for number in sorted(found))
     loopback = view.proxy.capture is Capture.LOOPBACK
     for service, port, target in view.inbound_services:
@@ -72,7 +71,8 @@ def port_level_ports(mesh: Mesh, proxy: Proxy) -> tuple[int, ...]:
     found: set[int] = set()
     for policy in mesh.of_kind(PeerAuthentication):
         selector = policy.spec.selector.match_labels if policy.spec.selector else None
-        if policy.namespace == proxy.namespace and selector:
-            if all(proxy.labels.get(key) == value for key, value in selector.items()):
-                found.update(int(port) for port in policy.spec.port_level_mtls or {})
+        if not selector or policy.namespace != proxy.namespace:
+            continue
+        if all(proxy.labels.get(key) == value for key, value in selector.items()):
+            found.update(int(port) for port in policy.spec.port_level_mtls or {})
     return tuple(sorted(found))

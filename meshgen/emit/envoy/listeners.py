@@ -7,13 +7,13 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from meshgen.emit.envoy.extension import extension
+from meshgen.istio.mesh_config import MeshConfig
 from meshgen.json import JsonObject, JsonValue
+from meshgen.values import duration_to_envoy
 
 ANY: Final = "0.0.0.0"  # noqa: S104 - the wildcard address is what a captured connection's listener is bound to
 LOOPBACK: Final = "127.0.0.1"
 
-# A client that opens TLS and says nothing more is let go after this time.
-HANDSHAKE: Final[JsonObject] = {"transport_socket_connect_timeout": "15s"}
 PLAIN_HTTP: Final[JsonObject] = {"transport_protocol": "raw_buffer", "application_protocols": ["http/1.1", "h2c"]}
 
 HTTP_INSPECTOR: Final[JsonObject] = extension(
@@ -32,16 +32,27 @@ PROXY_PROTOCOL: Final[JsonObject] = extension(
 )
 
 
+def waiting(config: MeshConfig) -> JsonObject:
+    """How long to wait for a client's first words before going on without them (MeshConfig.protocolDetectionTimeout)."""
+    timeout = duration_to_envoy(config.protocol_detection_timeout)
+    return {"listener_filters_timeout": timeout, "continue_on_listener_filters_timeout": True}
+
+
 def socket_address(address: str, port: int) -> JsonObject:
     """`Listener.address`."""
     return {"socket_address": {"address": address, "port_value": port}}
 
 
 def filter_chain(
-    filters: Sequence[JsonValue], match: JsonObject | None = None, *, name: str = "", **more: JsonValue
+    filters: Sequence[JsonValue], match: JsonObject | None = None, *, name: str = "", handshake: bool = False
 ) -> JsonObject:
-    """A `FilterChain`; without `match` it takes every connection."""
-    chain: JsonObject = {"filters": list(filters), **more}
+    """A `FilterChain`; without `match` it takes every connection.
+
+    With `handshake` a client that opens TLS and says nothing more is let go after 15 seconds.
+    """
+    chain: JsonObject = {"filters": list(filters)}
+    if handshake:
+        chain["transport_socket_connect_timeout"] = "15s"
     if match:
         chain["filter_chain_match"] = match
     return {"name": name, **chain} if name else chain

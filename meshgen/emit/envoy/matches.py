@@ -1,4 +1,4 @@
-"""What a virtual service's `match` is in Envoy, and which of it is decided before Envoy sees a request (envoy-mapping.md §3.2)."""
+"""What a virtual service's `match` is in Envoy, and which of it is decided before (envoy-mapping.md §3.2)."""
 
 from __future__ import annotations
 
@@ -45,14 +45,6 @@ def source_fits(
     return not source_namespace or source_namespace == namespace
 
 
-def is_catch_all(match: HTTPMatchRequest) -> bool:
-    """Whether every request passes: the path starts with `/` and nothing else is asked. istiod stops generating routes there."""
-    uri = match.uri
-    if uri is None or not (uri.prefix == "/" or uri.regex == "*"):
-        return False
-    return not (match.headers or match.without_headers or match.query_params or match.method or match.authority or match.scheme)
-
-
 def route_match(match: HTTPMatchRequest | None) -> JsonObject:
     """The `RouteMatch` of one entry of a rule's `match`; `/` for a rule without any."""
     if match is None:
@@ -90,7 +82,7 @@ def _headers(match: HTTPMatchRequest) -> tuple[list[JsonValue], list[JsonValue]]
     return headers, claims
 
 
-def _header(name: str, match: StringMatch, invert: bool) -> JsonObject:  # noqa: FBT001 - unpacked from a row
+def _header(name: str, match: StringMatch, invert: bool) -> JsonObject:
     found = _named(name, match)
     if invert:
         found["invert_match"] = True
@@ -118,7 +110,7 @@ def claim_path(name: str) -> tuple[str, ...] | None:
     return tuple(_BRACKETED.findall(rest)) or None
 
 
-def _claim(path: tuple[str, ...], match: StringMatch, invert: bool) -> JsonObject:  # noqa: FBT001 - unpacked from a row
+def _claim(path: tuple[str, ...], match: StringMatch, invert: bool) -> JsonObject:
     """A claim is a text, or a list of which one item fits."""
     text = string_match(match)
     value: JsonObject

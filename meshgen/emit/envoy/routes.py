@@ -10,7 +10,7 @@ from meshgen.emit.envoy.actions import RouteScope, action
 from meshgen.emit.envoy.extension import metadata
 from meshgen.emit.envoy.filters import cors, fault
 from meshgen.emit.envoy.hash_policy import consistent_hash, hash_policy
-from meshgen.emit.envoy.matches import is_catch_all, reaches, route_match
+from meshgen.emit.envoy.matches import reaches, route_match
 from meshgen.emit.envoy.names import outbound_cluster
 from meshgen.emit.envoy.retries import retry_policy
 from meshgen.istio.object import IstioObject
@@ -34,7 +34,7 @@ def http_routes(found: Found, scope: RouteScope) -> list[JsonObject]:
             built = _route(found, index, rule, match, scope)
             if built is not None:
                 routes.append(built)
-            if match is None or (built is not None and is_catch_all(match)):
+            if match is None or (built is not None and _takes_all(built["match"])):
                 return routes
     return routes
 
@@ -85,7 +85,7 @@ def default_route(service: Service, port: Port, scope: RouteScope) -> JsonObject
     rule = scope.mesh.destination_rule(service.host, scope.proxy, service.namespace)
     hashed = hash_policy(consistent_hash(rule.spec if rule else None, "", port.number))
     target: JsonObject = {**NO_TIMEOUT, "cluster": outbound_cluster(port.number, "", service.host)}
-    retries = retry_policy(None, scope.mesh.config.default_http_retry_policy, hashed=hashed is not None)
+    retries = retry_policy(None, scope.mesh.config.default_http_retry_policy, hashed=False)
     if retries is not None:
         target["retry_policy"] = retries
     if hashed is not None:

@@ -15,18 +15,18 @@ from meshgen.emit.envoy.filters.standard import http_filters
 from meshgen.emit.envoy.hcm import SIDECAR_OUTBOUND, Manager, http_connection_manager, route_discovery
 from meshgen.emit.envoy.listeners import (
     ANY,
-    HANDSHAKE,
     LOOPBACK,
     PLAIN_HTTP,
     filter_chain,
     inspectors,
     socket_address,
+    waiting,
 )
 from meshgen.emit.envoy.names import BLACK_HOLE
 from meshgen.emit.envoy.tcp import fallthrough_cluster, to_cluster
 from meshgen.emit.envoy.tracing import tracing
 from meshgen.json import JsonObject, JsonValue
-from meshgen.mesh import Capture, Mesh, Port, Proxy, ProxyView, Resolution, Scope, Service
+from meshgen.mesh import Capture, Mesh, Port, ProxyView, Resolution, Scope, Service
 from meshgen.values import Protocol, is_ip, parse_protocol
 
 OUTBOUND_PORT: Final = 15001
@@ -184,7 +184,7 @@ class OutboundListeners:
             "filter_chains": list(chains),
         }
         if self._captured:
-            found |= {"bind_to_port": False, "continue_on_listener_filters_timeout": True, "listener_filters_timeout": "0s"}
+            found |= {"bind_to_port": False, **waiting(self._mesh.config)}
             if draft.default is not None or all("filter_chain_match" in chain for chain in chains):
                 found["default_filter_chain"] = draft.default or self._fallthrough
         elif draft.default is not None:
@@ -203,7 +203,7 @@ class OutboundListeners:
         )
         built = http_connection_manager(manager, self._mesh.config)
         # A socket of our own speaks HTTP only: nothing has to be told apart.
-        return filter_chain([built], PLAIN_HTTP if self._captured else None, **HANDSHAKE)
+        return filter_chain([built], PLAIN_HTTP if self._captured else None, handshake=True)
 
     def _virtual_outbound(self) -> JsonObject:
         """The socket that captured connections arrive at before they are handed to the listener of their address."""

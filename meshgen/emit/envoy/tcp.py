@@ -1,4 +1,4 @@
-"""`tcp_proxy` filters of TCP and TLS routes, and which of a virtual service's routes a connection takes (envoy-mapping.md §2.5)."""
+"""`tcp_proxy` filters of TCP and TLS routes, and what a destination rule asks of connections (envoy-mapping.md §2.5)."""
 
 from __future__ import annotations
 

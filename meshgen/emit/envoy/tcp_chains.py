@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from meshgen.emit.envoy.listeners import HANDSHAKE, filter_chain, prefix_ranges
+from meshgen.emit.envoy.listeners import filter_chain, prefix_ranges
 from meshgen.emit.envoy.matches import source_fits
 from meshgen.emit.envoy.tcp import tcp_routes, tcp_service
 from meshgen.istio.hosts import overlaps
@@ -99,7 +99,7 @@ class _Builder:
         return source_fits(match.source_labels, match.source_namespace, self.proxy.labels, self.proxy.namespace)
 
     def _chain(self, match: JsonObject, filters: JsonObject) -> JsonObject:
-        return filter_chain([filters], match or None, **HANDSHAKE)
+        return filter_chain([filters], match or None, handshake=True)
 
     def _routed(self, found: Found, routes: Sequence[RouteDestination]) -> JsonObject:
         name = f"{found.name}.{found.namespace}"

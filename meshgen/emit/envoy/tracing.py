@@ -19,7 +19,9 @@ _DEFAULT_SAMPLING = 1.0
 
 def tracing(mesh: Mesh, proxy: Proxy, *, server: bool) -> JsonObject | None:
     """`HttpConnectionManager.tracing`; None where no provider takes spans."""
-    provider, sampling, tags, disabled = "", None, {}, False
+    provider, disabled = "", False
+    sampling: float | None = None
+    tags: Mapping[str, CustomTag] = {}
     for telemetry in mesh.telemetries(proxy.namespace, proxy.labels):
         for entry in telemetry.spec.tracing or ():
             if not mode_fits(entry.match, server=server):

@@ -12,6 +12,7 @@ from meshgen.emit.envoy.gateway_routes import GatewayRoutes
 from meshgen.emit.envoy.gateway_servers import MergedServers
 from meshgen.emit.envoy.inbound import InboundListeners
 from meshgen.emit.envoy.limits import limits
+from meshgen.emit.envoy.patches import Resources, patched
 from meshgen.emit.envoy.sidecar_listeners import OutboundListeners, RouteTable
 from meshgen.emit.envoy.snapshot import Snapshot
 from meshgen.emit.envoy.tls import secrets
@@ -37,14 +38,15 @@ def emit_envoy(mesh: Mesh, proxy: Proxy) -> tuple[Snapshot, tuple[Diagnostic, ..
         listeners, routes = _gateway(mesh, view)
     else:
         listeners, routes = _sidecar(mesh, view)
-    made = clusters(mesh, view)
+    emitted = Resources(listeners=tuple(listeners), routes=tuple(routes), clusters=clusters(mesh, view))
+    resources = patched(emitted, mesh.envoy_filters(proxy), proxy)
     snapshot = Snapshot(
         proxy=proxy,
-        listeners=_by_name(listeners),
-        routes=_by_name(routes),
-        clusters=_by_name(made),
+        listeners=_by_name(resources.listeners),
+        routes=_by_name(resources.routes),
+        clusters=_by_name(resources.clusters),
         endpoints=load_assignments(mesh, view),
-        secrets=secrets((*listeners, *made)),
+        secrets=secrets((*resources.listeners, *resources.clusters)),
     )
     return snapshot, limits(mesh, view)
 

@@ -12,7 +12,7 @@ from meshgen.emit.envoy.routes import NO_TIMEOUT, default_route, http_routes
 from meshgen.istio.hosts import CLUSTER_DOMAIN, is_wildcard, most_specific, overlaps
 from meshgen.istio.object import IstioObject
 from meshgen.istio.virtual_service import VirtualService
-from meshgen.json import JsonObject, JsonValue
+from meshgen.json import JsonObject
 from meshgen.mesh import Mesh, Proxy, Resolution, Scope, Service
 from meshgen.values import Protocol
 
@@ -201,7 +201,7 @@ def short_names(host: str, namespace: str) -> list[str]:
     return [f"{name}.{owner}", f"{name}.{owner}.svc"]
 
 
-def sniffed_virtual_host(virtual_hosts: Sequence[JsonObject], service: Service, port: int) -> list[JsonValue]:
+def sniffed_virtual_host(virtual_hosts: Sequence[JsonObject], service: Service, port: int) -> list[JsonObject]:
     """The one virtual host of a port whose protocol is sniffed: the connection's address already said which service is meant."""
     name = f"{service.host}:{port}"
     return [{**host, "domains": ["*"]} for host in virtual_hosts if host["name"] == name]

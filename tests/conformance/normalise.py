@@ -1,0 +1,109 @@
+"""Brings istiod's record and our output to one form, so that what still differs would decide something.
+
+Left out on both sides, each for a reason:
+
+- filters of Istio's own Envoy build (`istio.*`): stock Envoy has none of them (envoy-mapping.md §0);
+- `stat_prefix`, decorators, tracing, access logs, the request id's extension: they name, count or observe, and decide nothing;
+- `metadata`: where something came from;
+- config sources (`ads`, SDS): a delivery's business;
+- transport sockets: `test_envoy_settings.py` compares them; here only whether there is one;
+- durations `0.050s` and `0.05s`, int64 as text, empty lists, zero numerators: two spellings of one thing.
+
+Filter chains are a set to Envoy (the most specific match wins), so they are sorted.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any, TypeAlias
+
+Json: TypeAlias = Any
+"""JSON of any shape."""
+
+_DURATION = re.compile(r"^[0-9]+(\.[0-9]+)?s$")
+_OBSERVING = frozenset({
+    "stat_prefix",
+    "decorator",
+    "tracing",
+    "request_id_extension",
+    "access_log",
+    "shadow_rules_stat_prefix",
+})
+_SOURCES = frozenset({"config_source", "initial_fetch_timeout", "filter_enabled_metadata"})
+_CODES = {503: "ServiceUnavailable", 403: "Forbidden"}
+_TEXT_NUMBERS = frozenset({"host_selection_retry_max_attempts"})
+
+
+def normalised(resource: Json) -> Json:
+    """A listener or route configuration in the common form."""
+    return _value("", resource)
+
+
+def _value(key: str, value: Json) -> Json:
+    if isinstance(value, dict):
+        return _object(value)
+    if isinstance(value, list):
+        return _list(key, value)
+    if isinstance(value, str):
+        if key in _TEXT_NUMBERS:
+            return int(value)
+        if _DURATION.match(value):
+            return f"{float(value[:-1]):g}s"
+    return value
+
+
+def _object(value: Json) -> Json:
+    found = {key: _field(key, item) for key, item in value.items() if not _is_silent(key, item)}
+    _unify_fraction(found)
+    _unwrap_single(found)
+    if found.get("action") == "ALLOW":
+        found.pop("action")
+    # What protobuf's JSON leaves out where it has the default.
+    return {key: item for key, item in found.items() if item not in ([], "", {}, None, False) or key in _MEANT}
+
+
+def _is_silent(key: str, item: Json) -> bool:
+    return key in _OBSERVING or key in _SOURCES or (key == "metadata" and "filter_metadata" in item)
+
+
+def _field(key: str, item: Json) -> Json:
+    if key == "transport_socket":
+        return item["name"]
+    return _CODES.get(item, item) if key == "code" else _value(key, item)
+
+
+def _unify_fraction(found: Json) -> None:
+    """Whole percents, however they are written; a zero is the default."""
+    if found.get("denominator") == "MILLION" and found.get("numerator", 0) % 10_000 == 0:
+        found["numerator"] = found.get("numerator", 0) // 10_000
+        del found["denominator"]
+    if not found.get("numerator", True):
+        del found["numerator"]
+
+
+def _unwrap_single(found: Json) -> None:
+    """One of one is that one."""
+    for key in ("or_ids", "or_rules"):
+        inner = found.get(key)
+        if isinstance(inner, dict):
+            only = inner.get("ids", inner.get("rules", []))
+            if len(only) == 1:
+                del found[key]
+                found.update(only[0])
+
+
+_MEANT = frozenset({"percentage", "typed_config", "match", "case_sensitive", "value", "prefix", "exact"})
+
+
+def _list(key: str, value: Json) -> Json:
+    items = [_value(key, item) for item in value if not (isinstance(item, dict) and _is_istio_only(item))]
+    if key == "filter_chains":
+        items.sort(key=lambda item: json.dumps(item.get("filter_chain_match", {}), sort_keys=True))
+    if key in {"query_parameters", "server_names"}:
+        items.sort(key=lambda item: json.dumps(item, sort_keys=True))
+    return items
+
+
+def _is_istio_only(item: Json) -> bool:
+    return str(item.get("name", "")).startswith("istio.")
