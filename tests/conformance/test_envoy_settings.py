@@ -47,6 +47,9 @@ def _plain(value: Json) -> Json:
     """Without the keys of `_WITHOUT`, and with one ALPN list for mesh TLS, which the istio.alpn filter sets for istiod."""
     if isinstance(value, Mapping):
         kept = {key: _plain(item) for key, item in value.items() if key not in _WITHOUT}
+        if "match_typed_subject_alt_names" in kept:  # istiod still writes the deprecated field
+            typed = kept.pop("match_typed_subject_alt_names")
+            kept["match_subject_alt_names"] = [entry["matcher"] for entry in typed]
         offered = kept.get("alpn_protocols", [])
         if offered in _MESH_ALPN or any(str(name).startswith("istio") for name in offered):
             kept["alpn_protocols"] = ["istio", "h2"] if "h2" in offered else ["istio"]

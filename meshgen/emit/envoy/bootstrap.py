@@ -11,9 +11,13 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Final
 
+import orjson
+
+from meshgen.emit.envoy.clusters import is_strict
 from meshgen.emit.envoy.locality import split_locality
 from meshgen.emit.envoy.names import parse_outbound
 from meshgen.emit.envoy.snapshot import Snapshot
+from meshgen.emit.envoy.tls import names_of_secrets
 from meshgen.json import JsonObject, JsonValue, drop_none
 from meshgen.mesh import Proxy, Role
 
@@ -123,14 +127,13 @@ def static_bootstrap(snapshot: Snapshot, options: BootstrapOptions = DEFAULTS) -
             return _with_routes(value, routes.get(str(source["route_config_name"])))
         return value
 
-    resources: JsonObject = {
-        "listeners": [rewritten(listener, inline) for listener in snapshot.listeners],
-        "clusters": [
-            _with_endpoints(rewritten(cluster, inline), endpoints, options.cluster_domain) for cluster in snapshot.clusters
-        ],
-    }
-    if snapshot.secrets:
-        resources["secrets"] = [with_files(secret, options.certificates, watched=False) for secret in snapshot.secrets]
+    listeners = [rewritten(listener, inline) for listener in snapshot.listeners]
+    clusters = [_with_endpoints(rewritten(cluster, inline), endpoints, options.cluster_domain) for cluster in snapshot.clusters]
+    used = names_of_secrets((*listeners, *clusters))
+    secrets = [with_files(secret, options.certificates, watched=False) for secret in snapshot.secrets if secret["name"] in used]
+    resources: JsonObject = {"listeners": [*listeners], "clusters": [*clusters]}
+    if secrets:
+        resources["secrets"] = [*secrets]
     return {**_frame(snapshot.proxy, options), "static_resources": resources}
 
 
@@ -150,11 +153,22 @@ def _with_endpoints(cluster: JsonObject, endpoints: Mapping[str, JsonObject], do
     assignment = endpoints.get(name, {"cluster_name": name})
     host = None if assignment.get("endpoints") else dns_stand_in(name, domain)
     if host is None:
-        return {**kept, "type": "STATIC", "load_assignment": assignment}
+        return _without_unused_sockets({**kept, "type": "STATIC", "load_assignment": assignment})
     # No endpoint is known, so the service's own name is asked; it leads to its virtual IP.
     address: JsonObject = {"socket_address": {"address": host[0], "port_value": host[1]}}
-    stand_in: JsonObject = {"cluster_name": name, "endpoints": [{"lb_endpoints": [{"endpoint": {"address": address}}]}]}
-    return {**kept, "type": "STRICT_DNS", "dns_lookup_family": "V4_PREFERRED", "load_assignment": stand_in}
+    endpoint: JsonObject = {"endpoint": {"address": address}}
+    if is_strict(cluster):
+        endpoint["metadata"] = {"filter_metadata": {"envoy.transport_socket_match": {"tlsMode": "istio"}}}
+    stand_in: JsonObject = {"cluster_name": name, "endpoints": [{"lb_endpoints": [endpoint]}]}
+    resolved: JsonObject = {"type": "STRICT_DNS", "dns_lookup_family": "V4_PREFERRED", "load_assignment": stand_in}
+    return _without_unused_sockets({**kept, **resolved})
+
+
+def _without_unused_sockets(cluster: JsonObject) -> JsonObject:
+    """Without mutual TLS that none of the endpoints speaks, so that a plaintext mesh needs no certificates at all."""
+    if "transport_socket_matches" not in cluster or '"tlsMode":"istio"' in orjson.dumps(cluster["load_assignment"]).decode():
+        return cluster
+    return {key: item for key, item in cluster.items() if key != "transport_socket_matches"}
 
 
 def dns_stand_in(cluster: str, domain: str) -> tuple[str, int] | None:

@@ -77,7 +77,7 @@ def _cluster(mesh: Mesh, proxy: Proxy, target: Target) -> JsonObject:
     if not target.sni_dnat:
         cluster |= _sockets(mesh, target, tls, protocol)
     cluster |= _http_options(_outbound_http(policy, tls), protocol)
-    return cluster | _metadata(target)
+    return cluster | _metadata(mesh, target)
 
 
 def _common_lb(policy: EffectivePolicy, config: MeshConfig) -> JsonObject:
@@ -119,18 +119,29 @@ def _balancing(target: Target) -> JsonObject:
     return balancing if balancing["lb_policy"] != "CLUSTER_PROVIDED" else {"lb_policy": "LEAST_REQUEST"}
 
 
-def _metadata(target: Target) -> JsonObject:
-    """Which destination rule made the cluster what it is, for the simulator and for diffs."""
-    if target.rule is None:
-        return {}
+def _metadata(mesh: Mesh, target: Target) -> JsonObject:
+    """Which destination rule made the cluster what it is, for the simulator and for diffs.
+
+    `peers` says STRICT where no endpoint is known but all must speak mutual TLS: a delivery that finds one must know.
+    """
+    found: JsonObject = {}
     rule = target.rule
-    path = ""
-    if target.subset:
-        path = f"spec.subsets[{(rule.spec.subsets or ()).index(target.subset)}]"
-    elif rule.spec.traffic_policy:
-        path = "spec.trafficPolicy"
-    origin: JsonObject = {"kind": rule.kind, "namespace": rule.namespace, "name": rule.name, "path": path}
-    return {"metadata": {"filter_metadata": {"meshgen": origin}}}
+    if rule is not None:
+        path = f"spec.subsets[{(rule.spec.subsets or ()).index(target.subset)}]" if target.subset else "spec.trafficPolicy"
+        found = {"kind": rule.kind, "namespace": rule.namespace, "name": rule.name, "path": path}
+    if not target.endpoints and not target.service.external:
+        mode = mesh.mutual_tls_mode(target.service.namespace, target.service.selector)
+        found |= {"peers": mode} if mode == "STRICT" else {}
+    return {"metadata": {"filter_metadata": {"meshgen": found}}} if found else {}
+
+
+def is_strict(cluster: JsonObject) -> bool:
+    """Whether endpoints that are not known yet must be spoken to with mutual TLS (`_metadata`)."""
+    match cluster.get("metadata"):
+        case {"filter_metadata": {"meshgen": {"peers": "STRICT"}}}:
+            return True
+        case _:
+            return False
 
 
 # --- upstream TLS (§4.4) --------------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from meshgen.istio.destination_rule import ClientTLSSettings
 from meshgen.istio.mesh_config import MeshConfig
 from meshgen.istio.shared import ServerTLSSettings, TLSCertificate
 from meshgen.json import JsonObject, JsonValue, drop_none
+from meshgen.values import is_ip
 
 WORKLOAD_CERTIFICATE: Final = "default"
 WORKLOAD_ROOT: Final = "ROOTCA"
@@ -178,8 +179,20 @@ def _sds(name: str) -> JsonObject:
 
 
 def _names(form: str, names: Iterable[str]) -> JsonObject:
-    matchers: list[JsonValue] = [{form: name} for name in names]
-    return {"match_subject_alt_names": matchers} if matchers else {}
+    """Accepted subject alternative names; istiod still writes the older field, which compares with names of any type."""
+    matchers: list[JsonValue] = [{"san_type": _san_type(name), "matcher": {form: name}} for name in names]
+    return {"match_typed_subject_alt_names": matchers} if matchers else {}
+
+
+def _san_type(name: str) -> str:
+    if "://" in name:
+        return "URI"
+    return "IP_ADDRESS" if is_ip(name) else "DNS"
+
+
+def names_of_secrets(resources: Iterable[JsonObject]) -> frozenset[str]:
+    """The names of the secrets that these resources use."""
+    return frozenset(name for resource in resources for name, _ in _references(resource))
 
 
 def _crl(path: str | None) -> JsonObject:

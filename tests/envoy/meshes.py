@@ -1,0 +1,134 @@
+"""Small meshes on loopback for live tests: YAML in, proxies' configurations out, and the files that a delivery writes."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import yaml
+from harness import EchoServer
+
+from meshgen.diagnostics import Origin
+from meshgen.emit.envoy.bootstrap import BootstrapOptions, static_bootstrap
+from meshgen.emit.envoy.delivery import Delivery, files, rank
+from meshgen.emit.envoy.snapshot import Snapshot
+from meshgen.emit.envoy.translate import emit_envoy
+from meshgen.istio.decode import decode_object
+from meshgen.istio.mesh_config import MeshConfig
+from meshgen.load.kubernetes import decode_facts
+from meshgen.mesh import Capture, Mesh, Proxy, Role, link
+
+Json = dict[str, Any]
+
+
+def mesh_of(text: str, *documents: Json) -> Mesh:
+    """The mesh of YAML documents, and of documents made by the functions below."""
+    values = [value for value in (*yaml.safe_load_all(text), *documents) if value]
+    origins = [(value, Origin("mesh.yaml", index)) for index, value in enumerate(values)]
+    objects = []
+    for value, origin in origins:
+        if ".istio.io/" in value["apiVersion"]:
+            found, diagnostics = decode_object(value, origin)
+            assert found is not None, diagnostics
+            objects.append(found)
+    facts, diagnostics = decode_facts(origins)
+    assert not diagnostics
+    return link(objects, facts, MeshConfig())
+
+
+def service(name: str, port: int, *, target: int = 8080, protocol: str = "http") -> Json:
+    """A Service of namespace `shop` with one port, that picks `app: <name>`."""
+    ports = [{"name": protocol, "port": port, "targetPort": target}]
+    spec = {"clusterIP": "10.96.0.1", "selector": {"app": name}, "ports": ports}
+    return {"apiVersion": "v1", "kind": "Service", "metadata": {"name": name, "namespace": "shop"}, "spec": spec}
+
+
+def endpoint(
+    name: str, address: str, port: int, *, version: str = "v1", mutual_tls: bool = False, protocol: str = "http"
+) -> list[Json]:
+    """A Pod of a service and the EndpointSlice that lists it; its service account has the service's name."""
+    labels = {"app": name, "version": version} | ({"security.istio.io/tlsMode": "istio"} if mutual_tls else {})
+    pod = f"{name}-{version}-{port}"
+    reference = {"kind": "Pod", "name": pod, "namespace": "shop"}
+    return [
+        {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {"name": pod, "namespace": "shop", "labels": labels},
+            "spec": {"serviceAccountName": name},
+            "status": {"podIP": address},
+        },
+        {
+            "apiVersion": "discovery.k8s.io/v1",
+            "kind": "EndpointSlice",
+            "metadata": {"name": pod, "namespace": "shop", "labels": {"kubernetes.io/service-name": name}},
+            "ports": [{"name": protocol, "port": port}],
+            "endpoints": [{"addresses": [address], "conditions": {"ready": True}, "targetRef": reference}],
+        },
+    ]
+
+
+def echo_endpoint(name: str, echo: EchoServer, *, version: str = "v1") -> list[Json]:
+    """An echo server as an endpoint without a sidecar."""
+    return endpoint(name, "127.0.0.1", echo.port, version=version)
+
+
+def sidecar(name: str, address: str = "127.0.0.2", **labels: str) -> Proxy:
+    """A sidecar of namespace `shop` with sockets on loopback addresses."""
+    return Proxy(
+        name=name,
+        namespace="shop",
+        role=Role.SIDECAR,
+        labels={"app": name, **labels},
+        service_account=name,
+        address=address,
+        capture=Capture.LOOPBACK,
+    )
+
+
+def gateway(name: str = "edge") -> Proxy:
+    """A gateway of namespace `shop`, picked by `istio: <name>`."""
+    return Proxy(name=name, namespace="shop", role=Role.GATEWAY, labels={"istio": name}, address="127.0.0.1")
+
+
+def options(certificates: Path | str = "/nowhere") -> BootstrapOptions:
+    """Options with an admin interface on a port that the kernel chooses."""
+    return BootstrapOptions(admin_port=0, certificates=str(certificates))
+
+
+def snapshot(mesh: Mesh, proxy: Proxy) -> Snapshot:
+    """What a proxy gets."""
+    return emit_envoy(mesh, proxy)[0]
+
+
+def bootstrap(mesh: Mesh, proxy: Proxy, certificates: Path | str = "/nowhere") -> Json:
+    """The static bootstrap of a proxy."""
+    return static_bootstrap(snapshot(mesh, proxy), options(certificates))
+
+
+class FileTree:
+    """The files of a filesystem delivery, renamed into place in their order; unchanged files are left alone."""
+
+    def __init__(self, root: Path, proxy: Proxy) -> None:
+        self._root = root
+        self._proxy = proxy
+        self._written: dict[str, bytes] = {}
+
+    def write(self, mesh: Mesh) -> list[str]:
+        """Bring the tree up to a mesh; the paths that changed, in the order of their renames."""
+        wanted = files(snapshot(mesh, self._proxy), Delivery.FILESYSTEM, str(self._root), options())
+        changed = sorted((path for path in wanted if self._written.get(path) != wanted[path]), key=lambda p: (rank(p), p))
+        for path in changed:
+            place = self._root / path
+            place.parent.mkdir(parents=True, exist_ok=True)
+            hidden = place.with_name(f".{place.name}")
+            hidden.write_bytes(wanted[path])
+            os.replace(hidden, place)  # noqa: PTH105 - the rename is what is tested
+        self._written = dict(wanted)
+        return changed
+
+    def bootstrap(self) -> Json:
+        """The bootstrap that was written."""
+        found: Json = yaml.safe_load(self._written[f"{self._proxy.namespace}/{self._proxy.name}/bootstrap.json"])
+        return found
