@@ -48,3 +48,17 @@ class Exported(Generic[T]):
     def visible_in(self, namespace: str) -> tuple[T, ...]:
         """What a namespace sees: its own private values, those exported to it by name, the public ones."""
         return (*self._private.get(namespace, ()), *self._exported.get(namespace, ()), *self._public)
+
+
+def share_audience(first: tuple[str, Sequence[str]], second: tuple[str, Sequence[str]]) -> bool:
+    """Whether some namespace may see both of two things; each is its namespace and its `exportTo`."""
+    one, other = _audience(*first), _audience(*second)
+    if PUBLIC in one:
+        return bool(other)
+    return bool(one) if PUBLIC in other else bool(one & other)
+
+
+def _audience(owner: str, export_to: Sequence[str]) -> frozenset[str]:
+    if NOBODY in export_to:
+        return frozenset()
+    return frozenset(owner if name == OWN_NAMESPACE else name for name in export_to)

@@ -15,10 +15,10 @@ RETRIES_CUT = Code(
 
 ```yaml
 timeout: 2s
-retries: {attempts: 3, perTryTimeout: 1s}    # 4 × 1s
+retries: {attempts: 3, perTryTimeout: 1s}    # four tries of 1s
 ```
 
-Make the timeout at least (attempts + 1) × perTryTimeout, or lower either.
+Make the timeout at least (attempts + 1) times `perTryTimeout`, or lower either.
 """,
 )
 

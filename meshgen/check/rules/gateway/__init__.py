@@ -1,0 +1,1 @@
+"""Rules MG05xx: listeners of gateways."""

@@ -1,0 +1,54 @@
+"""MG0504: a virtual service's rules are of a kind that its gateway's server does not use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from meshgen.check.context import Context, ServerOf
+from meshgen.check.rule import Answer, Rule
+from meshgen.diagnostics import Diagnostic, Related
+from meshgen.diagnostics.catalogue.gateway import ROUTES_NOT_SEEN
+from meshgen.istio.hosts import overlaps
+from meshgen.istio.object import IstioObject
+from meshgen.istio.virtual_service import VirtualService
+from meshgen.mesh.names import MESH, gateways_of
+from meshgen.values import parse_protocol
+
+_UNOPENED = ("PASSTHROUGH", "AUTO_PASSTHROUGH")
+
+
+def find(context: Context) -> Iterator[Answer]:
+    """`http` rules whose servers do not open TLS, and `tls` rules whose servers do."""
+    for holder in context.mesh.of_kind(VirtualService):
+        spec = holder.spec
+        if not spec.gateways or MESH in gateways_of(spec, holder.namespace) or not (spec.http or spec.tls):
+            continue
+        servers = [server for server in context.servers_of(holder) if _serves(context, server, holder)]
+        sealed = [server for server in servers if _is_sealed(server)]
+        if spec.http and servers and len(sealed) == len(servers):
+            yield _finding(holder, "http", servers[0], "passes TLS through unopened", "`tls` rules with `sniHosts`")
+        elif spec.tls and servers and not sealed:
+            yield _finding(holder, "tls", servers[0], "does not route by SNI", "`http` rules")
+
+
+def _serves(context: Context, server: ServerOf, holder: IstioObject[VirtualService]) -> bool:
+    hosts = [context.mesh.fqdn(host, holder.namespace) for host in holder.spec.hosts or ()]
+    return any(overlaps(host, known) for known in server.hosts_for(holder.namespace) for host in hosts)
+
+
+def _is_sealed(server: ServerOf) -> bool:
+    tls = server.server.tls
+    opaque = not parse_protocol(server.server.port.protocol).is_http and tls is None
+    return opaque or (tls is not None and tls.mode in _UNOPENED)
+
+
+def _finding(holder: IstioObject[VirtualService], kind: str, server: ServerOf, does: str, instead: str) -> Diagnostic:
+    return ROUTES_NOT_SEEN.at(
+        holder.origin_of("spec", kind),
+        f"the `{kind}` rules of virtual service `{holder.name}` are never used: gateway `{server.gateway.name}` {does}",
+        help=f"write {instead}, or change the server's TLS mode",
+        related=[Related(server.gateway.origin_of("spec", "servers", server.index), "the server")],
+    )
+
+
+RULE = Rule(code=ROUTES_NOT_SEEN, find=find)

@@ -1,0 +1,1 @@
+"""Rules MG01xx: names that lead nowhere, two objects over one thing."""

@@ -1,0 +1,1 @@
+"""Rules MG06xx: timeouts, retries, load balancing, outliers."""

@@ -1,0 +1,1 @@
+"""Rules MG04xx: who may do what."""

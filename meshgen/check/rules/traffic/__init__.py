@@ -1,0 +1,1 @@
+"""Rules MG03xx: routes and splits."""
