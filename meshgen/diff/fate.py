@@ -1,0 +1,189 @@
+"""How the fate of a request differs between two decisions, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from meshgen.trace import Decision, Outcome
+from meshgen.values import format_duration
+
+
+class FindingKind(StrEnum):
+    """What a sentence of the impact is about, the gravest first."""
+
+    ACCESS = "access"
+    OUTCOME = "outcome"
+    SHARE = "share"
+    REWRITE = "rewrite"
+    MIRROR = "mirror"
+    FAULT = "fault"
+    TIMEOUT = "timeout"
+    RETRIES = "retries"
+    HEADERS = "headers"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One difference. `text` has `{requests}` where the class of requests is named."""
+
+    kind: FindingKind
+    text: str
+
+
+def compare_fates(before: Decision, after: Decision, host: str) -> tuple[Verdict, ...]:
+    """The differences between two decisions on one request to `host`."""
+    if _answer(before) != _answer(after):
+        text = f"{{requests}} are now {_ending(after, host)} instead of {_ending(before, host)}"
+        return (Verdict(FindingKind.OUTCOME, text),)
+    if before.outcome is not Outcome.ROUTED:
+        return ()
+    return tuple(_routed(before, after, host))
+
+
+def _routed(before: Decision, after: Decision, host: str) -> Iterator[Verdict]:
+    yield from _shares(before, after, host)
+    yield from _rewrites(before, after)
+    yield from _mirrors(before, after, host)
+    if _faults(before) != _faults(after):
+        text = f"{{requests}} meet {_faults(after) or 'no faults'} instead of {_faults(before) or 'none'}"
+        yield Verdict(FindingKind.FAULT, text)
+    if before.timeout != after.timeout:
+        text = f"the timeout of {{requests}} is {_duration(after.timeout)} instead of {_duration(before.timeout)}"
+        yield Verdict(FindingKind.TIMEOUT, text)
+    if before.retry != after.retry:
+        yield Verdict(FindingKind.RETRIES, f"{{requests}} are retried {_retries(after)} instead of {_retries(before)}")
+    if _headers(before) != _headers(after):
+        yield Verdict(FindingKind.HEADERS, f"{{requests}} get other headers: {_header_changes(before, after)}")
+
+
+def _answer(decision: Decision) -> tuple[object, ...]:
+    """What the client sees of the end, apart from which version answers."""
+    return (decision.outcome, decision.status, decision.location, decision.body)
+
+
+def _ending(decision: Decision, host: str) -> str:
+    """What becomes of the request, as `are now …` goes on."""
+    status = decision.status
+    if decision.outcome is Outcome.ROUTED:
+        return f"routed to {' and '.join(sorted(shares_of(decision, host)))}"
+    endings = {
+        Outcome.DIRECT: f"answered {status} by the proxy",
+        Outcome.REDIRECT: f"redirected to {decision.location} ({status})",
+        Outcome.DENIED: f"denied ({status})" if status else "denied",
+        Outcome.ABORTED: f"aborted with {status}",
+        Outcome.NOT_FOUND: f"answered {status or 404} for want of a route",
+        Outcome.UNAVAILABLE: f"answered {status or 503} for want of a server",
+        Outcome.REJECTED: f"answered {status or 400} as invalid",
+        Outcome.NO_LISTENER: "refused, as nothing listens",
+        Outcome.CLOSED: "refused by closing the connection",
+        Outcome.NEEDS_ANSWER: "decided by an external service",
+    }
+    return endings[decision.outcome]
+
+
+def shares_of(decision: Decision, host: str) -> dict[str, float]:
+    """The part (0 to 1) of the requests that each destination gets, by its name as seen from requests to `host`."""
+    parts = [(each.cluster, each.share) for each in decision.weights] or [(decision.cluster, 1.0)]
+    shares: dict[str, float] = {}
+    for cluster, share in parts:
+        name = destination_name(cluster, host)
+        shares[name] = shares.get(name, 0.0) + share
+    return shares
+
+
+def destination_name(cluster: str, host: str) -> str:
+    """`v2` for a version of the host that was asked, else `catalog v2`; clusters of other forms by their own name."""
+    parts = cluster.split("|")
+    if parts[0] == "inbound":
+        return "the workload"
+    if len(parts) != 4 or parts[0] != "outbound":
+        return cluster
+    _, _, subset, destination = parts
+    if destination == host and subset:
+        return subset
+    return f"{service_name(destination)} {subset}".strip()
+
+
+def service_name(host: str) -> str:
+    """`catalog` for `catalog.shop.svc.cluster.local`; hosts of other kinds as they are."""
+    parts = host.split(".")
+    return parts[0] if len(parts) > 3 and parts[2] == "svc" else host
+
+
+def _shares(before: Decision, after: Decision, host: str) -> Iterator[Verdict]:
+    old, new = shares_of(before, host), shares_of(after, host)
+    grown = [name for name in sorted(new) if new[name] - old.get(name, 0.0) > 1e-9]
+    for name in grown:
+        gone = sorted(set(old) - set(new))
+        if new[name] == 1.0 and gone:
+            yield Verdict(FindingKind.SHARE, f"{{requests}} go to {name} instead of {' and '.join(gone)}")
+        else:
+            yield Verdict(
+                FindingKind.SHARE, f"{_percent(old.get(name, 0.0))} → {_percent(new[name])} of {{requests}} go to {name}"
+            )
+
+
+def _percent(share: float) -> str:
+    return f"{share * 100:.4g}%"
+
+
+def _rewrites(before: Decision, after: Decision) -> Iterator[Verdict]:
+    for what, old, new in (("path", before.path, after.path), ("host", before.host, after.host)):
+        if old != new:
+            yield Verdict(FindingKind.REWRITE, f"{{requests}} arrive with {what} {new} instead of {old}")
+
+
+def _mirrors(before: Decision, after: Decision, host: str) -> Iterator[Verdict]:
+    old = {destination_name(each.cluster, host): each.percent / 100 for each in before.mirrors}
+    new = {destination_name(each.cluster, host): each.percent / 100 for each in after.mirrors}
+    for name in sorted({*old, *new}):
+        left, right = old.get(name, 0.0), new.get(name, 0.0)
+        if left != right:
+            yield Verdict(FindingKind.MIRROR, f"{_percent(left)} → {_percent(right)} of {{requests}} are mirrored to {name}")
+
+
+def _faults(decision: Decision) -> str:
+    texts = []
+    for fault in decision.faults:
+        what = f"a delay of {_duration(fault.delay)}" if fault.delay is not None else f"an abort with {fault.status}"
+        texts.append(f"{what} ({_percent(fault.percent / 100)})")
+    return " and ".join(texts)
+
+
+def _duration(nanoseconds: int | None) -> str:
+    return format_duration(nanoseconds) if nanoseconds else "none"
+
+
+def _retries(decision: Decision) -> str:
+    retry = decision.retry
+    if retry is None or not retry.attempts:
+        return "never"
+    per_try = f", each within {_duration(retry.per_try_timeout)}" if retry.per_try_timeout else ""
+    conditions = ",".join((*retry.on, *(str(code) for code in retry.codes)))
+    return f"{retry.attempts} times on {conditions}{per_try}"
+
+
+def _headers(decision: Decision) -> tuple[object, ...]:
+    return (
+        _sent(decision),
+        sorted(decision.response_headers),
+        sorted(decision.response_headers_removed),
+    )
+
+
+def _sent(decision: Decision) -> list[tuple[str, str]]:
+    """The headers sent upstream, without those by which Envoy tells what has a sentence of its own (timeouts, old paths)."""
+    return sorted(pair for pair in decision.request_headers if not pair[0].startswith("x-envoy-"))
+
+
+def _header_changes(before: Decision, after: Decision) -> str:
+    """`+ x-one: 1, - x-two: 2`; those of the answer say so."""
+    old = {*_sent(before), *((f"{name} (of the answer)", value) for name, value in before.response_headers)}
+    new = {*_sent(after), *((f"{name} (of the answer)", value) for name, value in after.response_headers)}
+    removed_before, removed_after = set(before.response_headers_removed), set(after.response_headers_removed)
+    texts = [f"+ {name}: {value}" for name, value in sorted(new - old)]
+    texts += [f"- {name}: {value}" for name, value in sorted(old - new)]
+    texts += [f"- {name} (of the answer)" for name in sorted(removed_after - removed_before)]
+    return ", ".join(texts + [f"+ {name} (of the answer, no longer removed)" for name in sorted(removed_before - removed_after)])

@@ -1,0 +1,261 @@
+"""The requests whose fate changes: what a diff of objects means for traffic.
+
+It traces the classes of requests that the predicates of both configurations tell apart (hosts, paths, headers, methods,
+callers), one example each, and not all their combinations: `Impact.reach` says so.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from meshgen.diff.fate import FindingKind, Verdict, compare_fates, service_name
+from meshgen.diff.predicates import NOBODY, Caller, Example, identity_name
+from meshgen.diff.targets import Target, classes_of, targets_of
+from meshgen.emit.envoy.snapshot import Snapshot
+from meshgen.mesh import Proxy
+from meshgen.trace import Decision, EnvoyConfig, Outcome, Request, trace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Witness:
+    """A request that shows a sentence to be true, and what becomes of it at a proxy before and after."""
+
+    proxy: str
+    request: Request
+    before: Decision
+    after: Decision
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One sentence on traffic."""
+
+    kind: FindingKind
+    text: str
+    proxies: tuple[str, ...]
+    witness: Witness
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Impact:
+    """What changes for requests, and how far that was looked at."""
+
+    findings: tuple[Finding, ...] = ()
+    proxies: int = 0  # that were compared
+    classes: int = 0  # of requests that were traced on both sides
+    missed: int = 0  # matchers for which no example request was found
+    only_before: tuple[str, ...] = ()  # proxies that are not there any more
+    only_after: tuple[str, ...] = ()  # new proxies
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """The findings in words; `no request changes` where there is none."""
+        return tuple(finding.text for finding in self.findings) or ("no request changes",)
+
+    @property
+    def reach(self) -> str:
+        """What the sentences rest on, in words."""
+        classes = "1 class" if self.classes == 1 else f"{self.classes} classes"
+        proxies = "1 proxy" if self.proxies == 1 else f"{self.proxies} proxies"
+        text = f"from {classes} of requests that the configurations of {proxies} tell apart"
+        if self.missed:
+            text += f"; no example was found for {self.missed} matcher{'s' if self.missed > 1 else ''}"
+        return text
+
+
+@dataclass(slots=True)
+class _Tally:
+    """What was found so far, by the sentence's parts."""
+
+    found: dict[tuple[str, str, FindingKind, str], dict[str, Witness]] = field(default_factory=lambda: defaultdict(dict))
+    seen: dict[tuple[str, str], set[str]] = field(default_factory=lambda: defaultdict(set))  # proxies by direction and host
+    classes: int = 0
+    missed: int = 0
+
+
+def impact(before: Sequence[Snapshot], after: Sequence[Snapshot]) -> Impact:
+    """Trace the classes of requests of every proxy that is on both sides and whose configuration differs."""
+    old, new = {each.proxy.id: each for each in before}, {each.proxy.id: each for each in after}
+    tally = _Tally()
+    both = sorted(set(old) & set(new))
+    names = _short_names(targets_of(_config(each)).values() for each in (*before, *after))
+    for name in both:
+        if _resources(old[name]) != _resources(new[name]):
+            _compare_proxy(tally, new[name].proxy, (_config(old[name]), _config(new[name])), names)
+    return Impact(
+        findings=_findings(tally),
+        proxies=len(both),
+        classes=tally.classes,
+        missed=tally.missed,
+        only_before=tuple(sorted(set(old) - set(new))),
+        only_after=tuple(sorted(set(new) - set(old))),
+    )
+
+
+def _resources(snapshot: Snapshot) -> tuple[object, ...]:
+    return (snapshot.listeners, snapshot.routes, snapshot.clusters, snapshot.endpoints)
+
+
+def _config(snapshot: Snapshot) -> EnvoyConfig:
+    return EnvoyConfig.from_snapshot({}, snapshot.listeners, snapshot.clusters, snapshot.routes, snapshot.endpoints)
+
+
+def _short_names(targets: Iterable[Iterable[Target]]) -> Mapping[str, str]:
+    """`catalog` for each host, or the whole host where two hosts have that short name."""
+    hosts = sorted({target.host for each in targets for target in each if not target.inbound})
+    short = [service_name(host) for host in hosts]
+    return {host: name if short.count(name) == 1 else host for host, name in zip(hosts, short, strict=True)}
+
+
+def _compare_proxy(tally: _Tally, proxy: Proxy, configs: tuple[EnvoyConfig, EnvoyConfig], names: Mapping[str, str]) -> None:
+    old, new = (targets_of(config) for config in configs)
+    for key in sorted({*old, *new}):
+        left, right = old.get(key), new.get(key)
+        target = right or left
+        if target is None or (left is not None and right is not None and left.same_as(right)):
+            continue
+        host = workload_name(proxy) if target.inbound else names.get(target.host, target.host)
+        scene = _Scene(tally, proxy, configs, target, host)
+        classes = classes_of(left, right)
+        tally.missed += classes.missed
+        tally.seen[scene.place].add(proxy.id)
+        if classes.callers:
+            scene.compare_access(classes.callers)
+        else:
+            scene.compare_requests(classes.requests)
+
+
+def workload_name(proxy: Proxy) -> str:
+    """How people call what a proxy stands in front of: its canonical name or `app` label, else its own name."""
+    labels = ("service.istio.io/canonical-name", "app.kubernetes.io/name", "app")
+    return next((proxy.labels[label] for label in labels if proxy.labels.get(label)), proxy.name)
+
+
+@dataclass(frozen=True, slots=True)
+class _Scene:
+    """One target at one proxy, before and after."""
+
+    tally: _Tally
+    proxy: Proxy
+    configs: tuple[EnvoyConfig, EnvoyConfig]
+    target: Target
+    host: str
+
+    @property
+    def place(self) -> tuple[str, str]:
+        return ("inbound" if self.target.inbound else "outbound", self.host)
+
+    def trace(self, request: Request) -> tuple[Decision, Decision]:
+        """What becomes of a request before and after."""
+        self.tally.classes += 1
+        return trace(self.configs[0], request), trace(self.configs[1], request)
+
+    def note(self, verdict: Verdict, conditions: str, request: Request, decisions: tuple[Decision, Decision]) -> None:
+        """Keep a difference with its witness."""
+        witness = Witness(proxy=self.proxy.id, request=request, before=decisions[0], after=decisions[1])
+        unsafe = " without mTLS" if self.target.inbound and self.target.base.tls == "none" else ""
+        text = verdict.text.replace("{requests}", f"requests to {self.host}{unsafe}{conditions}")
+        key = (*self.place, verdict.kind, text)
+        self.tally.found[key].setdefault(self.proxy.id, witness)
+
+    def compare_requests(self, examples: Sequence[Example]) -> None:
+        """Sentences on routing: what holds for all requests is not said again for some of them."""
+        general: tuple[Verdict, ...] = ()
+        differing: list[tuple[Example, tuple[Decision, Decision], tuple[Verdict, ...]]] = []
+        unaffected: list[str] = []
+        for example in examples:
+            decisions = self.trace(example.request)
+            verdicts = compare_fates(*decisions, self.target.host)
+            if not example.conditions:
+                general = verdicts
+            if verdicts and (not example.conditions or verdicts != general):
+                differing.append((example, decisions, verdicts))
+            elif not verdicts:
+                unaffected.append(_conditions(example) or " of other kinds")
+        rest = _unaffected(unaffected)
+        for example, decisions, verdicts in differing:
+            for verdict in verdicts:
+                if not example.conditions or verdict not in general:
+                    self.note(Verdict(verdict.kind, verdict.text + rest), _conditions(example), example.request, decisions)
+
+    def compare_access(self, callers: Sequence[tuple[Caller, Example]]) -> None:
+        """Sentences on who may call."""
+        by_caller: defaultdict[str, list[_Case]] = defaultdict(list)
+        for caller, example in callers:
+            request = replace(example.request, principal=caller.principal, source_ip=caller.source_ip)
+            by_caller[self._caller_name(caller)].append(_Case(example, request, self.trace(request)))
+        for name, cases in by_caller.items():
+            self._compare_caller(name, cases)
+
+    def _caller_name(self, caller: Caller) -> str:
+        """Without the namespace where it is the proxy's own."""
+        own = f"{self.proxy.namespace}/"
+        return caller.name.removeprefix(own) if identity_name(caller.principal) == caller.name else caller.name
+
+    def _compare_caller(self, name: str, cases: Sequence[_Case]) -> None:
+        changes = (
+            ("gain", [case for case in cases if not case.was_let_in and case.is_let_in], all(c.is_let_in for c in cases)),
+            ("lose", [case for case in cases if case.was_let_in and not case.is_let_in], not any(c.is_let_in for c in cases)),
+        )
+        for verb, found, whole in changes:
+            if found:
+                which = "" if whole else _alternatives([case.example for case in found])
+                verb_ending = "" if name == NOBODY.name else "s"
+                verdict = Verdict(FindingKind.ACCESS, f"{name} {verb}{verb_ending} access to {self.host}{which}")
+                self.note(verdict, "", found[0].request, found[0].decisions)
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """One caller's request, before and after."""
+
+    example: Example
+    request: Request
+    decisions: tuple[Decision, Decision]
+
+    @property
+    def was_let_in(self) -> bool:
+        return _lets_in(self.decisions[0])
+
+    @property
+    def is_let_in(self) -> bool:
+        return _lets_in(self.decisions[1])
+
+
+def _lets_in(decision: Decision) -> bool:
+    return decision.outcome not in (Outcome.DENIED, Outcome.CLOSED, Outcome.NO_LISTENER)
+
+
+def _conditions(example: Example) -> str:
+    return f" with {', '.join(example.conditions)}" if example.conditions else ""
+
+
+def _alternatives(examples: Sequence[Example]) -> str:
+    """` with path /a or with path /b`: the widest conditions, the first few of them."""
+    known = [frozenset(example.conditions) for example in examples if example.conditions]
+    wide = [each for each in examples if each.conditions and not any(other < frozenset(each.conditions) for other in known)]
+    shown = [_conditions(each) for each in wide] or [" with method GET, path /"]
+    more = f" and {len(shown) - 3} more kinds of requests" if len(shown) > 3 else ""
+    return " or".join(shown[:3]) + more
+
+
+def _unaffected(conditions: Sequence[str]) -> str:
+    """The end of a sentence: which requests to the same host keep their fate."""
+    if not conditions:
+        return ""
+    shown = sorted(conditions)[:3]
+    more = f" and {len(conditions) - 3} more kinds" if len(conditions) > 3 else ""
+    return f"; requests{' or'.join(shown)}{more} are unaffected"
+
+
+def _findings(tally: _Tally) -> tuple[Finding, ...]:
+    order = list(FindingKind)
+    findings = []
+    for (direction, host, kind, text), witnesses in tally.found.items():
+        proxies = tuple(sorted(witnesses))
+        others = tally.seen[direction, host] - set(proxies)
+        at = f" (at {', '.join(proxies)})" if others else ""
+        findings.append(Finding(kind=kind, text=text + at, proxies=proxies, witness=witnesses[proxies[0]]))
+    return tuple(sorted(findings, key=lambda each: (order.index(each.kind), each.text)))

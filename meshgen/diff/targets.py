@@ -1,0 +1,220 @@
+"""Where requests go in a proxy's configuration, and the classes of requests that can be told apart there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from meshgen.diff.content import content
+from meshgen.diff.predicates import (
+    NOBODY,
+    Caller,
+    Example,
+    callers_of_principal,
+    example_of_route,
+    examples_of_permission,
+)
+from meshgen.json import JsonObject, JsonValue
+from meshgen.trace import Capture, EnvoyConfig, Request
+from meshgen.trace.config import HTTP_CONNECTION_MANAGER, network_filters
+from meshgen.trace.fields import boolean, integer, message, messages, string, strings, typed_config
+from meshgen.trace.steps.listener import has_listener_filter
+
+_RBAC = "envoy.extensions.filters.http.rbac.v3.RBAC"
+_ANY_PORT = 1  # stands for the ports of a workload that no chain names; 15006 itself leads nowhere
+_MOST_OF_A_POLICY = 32  # examples of one access rule: alternatives multiply
+Key = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """One virtual host behind one filter chain of one listener, seen from a client."""
+
+    key: Key  # the same before and after a change
+    host: str  # that clients ask for
+    inbound: bool
+    base: Request  # a request that gets there, if nothing else is asked for
+    parts: tuple[JsonObject, ...] = field(compare=False)  # whatever decides what becomes of its requests
+    routes: tuple[JsonObject, ...] = field(compare=False)
+    policies: tuple[JsonObject, ...] = field(compare=False)  # RBAC policies in force
+
+    def same_as(self, other: Target) -> bool:
+        """Whether no request to it can end differently."""
+        if len(self.parts) != len(other.parts):
+            return False
+        return all(a is b or content(a) == content(b) for a, b in zip(self.parts, other.parts, strict=True))
+
+
+def targets_of(config: EnvoyConfig) -> dict[Key, Target]:
+    """The HTTP targets of a proxy, by key."""
+    found: dict[Key, Target] = {}
+    for listener in config.listeners.values():
+        for chain in (*messages(listener, "filter_chains"), message(listener, "default_filter_chain")):
+            manager = next((each for _, kind, each in network_filters(chain) if kind == HTTP_CONNECTION_MANAGER), None)
+            if manager is not None:
+                for target in _targets(config, listener, chain, manager):
+                    found.setdefault(target.key, target)
+    return found
+
+
+def _targets(config: EnvoyConfig, listener: JsonObject, chain: JsonObject, manager: JsonObject) -> Iterator[Target]:
+    routing = message(manager, "route_config")
+    if not routing:
+        routing = config.routes.get(string(message(manager, "rds"), "route_config_name"), {})
+    connection = _connection(listener, chain)
+    inbound = connection.capture is Capture.INBOUND or string(listener, "traffic_direction") == "INBOUND"
+    place = (string(listener, "name"), str(connection.port), connection.tls, ",".join(sorted(_server_names(chain))))
+    outside: JsonObject = {"chain": chain, "listener": {k: v for k, v in listener.items() if not k.endswith("_chains")}}
+    for host in messages(routing, "virtual_hosts"):
+        name = _host_name(host, routing)
+        yield Target(
+            key=(*place, "" if inbound else name),
+            host=name,
+            inbound=inbound,
+            base=_request(connection, host, chain),
+            parts=(outside, host, *_clusters(config, host)),
+            routes=tuple(messages(host, "routes")),
+            policies=tuple(_policies(manager)),
+        )
+
+
+def _connection(listener: JsonObject, chain: JsonObject) -> Request:
+    """How a client reaches the filter chain: the port, whether it was captured, and what TLS it speaks."""
+    match, socket = message(chain, "filter_chain_match"), message(listener, "address", "socket_address")
+    port = integer(match, "destination_port") or integer(socket, "port_value")
+    capture = _capture(listener)
+    if capture is Capture.INBOUND and "destination_port" not in match:
+        port = _ANY_PORT
+    bound = string(socket, "address")
+    address = None if bound in ("", "0.0.0.0", "::") else bound  # noqa: S104 - what a listener is bound to
+    return Request(port=port, capture=capture, address=address, tls=_tls(chain))
+
+
+def _capture(listener: JsonObject) -> Capture:
+    if string(listener, "traffic_direction") == "INBOUND":
+        restores = boolean(listener, "use_original_dst") or has_listener_filter(listener, "original_dst.v3.OriginalDst")
+        return Capture.INBOUND if restores else Capture.NONE
+    captured = boolean(listener, "use_original_dst") or not boolean(listener, "bind_to_port", default=True)
+    return Capture.OUTBOUND if captured else Capture.NONE
+
+
+def _tls(chain: JsonObject) -> str:
+    match = message(chain, "filter_chain_match")
+    socket = typed_config(message(chain, "transport_socket"))[1]
+    if not socket and string(match, "transport_protocol") != "tls":
+        return "none"
+    istio = any(name.startswith("istio") for name in strings(match, "application_protocols"))
+    return "mtls" if istio or boolean(socket, "require_client_certificate") else "tls"
+
+
+def _server_names(chain: JsonObject) -> list[str]:
+    return strings(message(chain, "filter_chain_match"), "server_names")
+
+
+def _host_name(host: JsonObject, routing: JsonObject) -> str:
+    """What clients ask for: the first domain; a virtual host for everything is known by its table's name."""
+    first = next((domain for domain in strings(host, "domains") if domain != "*"), "")
+    return first or string(host, "name") or string(routing, "name")
+
+
+def _request(connection: Request, host: JsonObject, chain: JsonObject) -> Request:
+    domain = _concrete(next(iter(strings(host, "domains")), "*"))
+    sni = _concrete(_server_names(chain)[0]) if _server_names(chain) else None
+    principal = "cluster.local/ns/other/sa/other" if connection.tls == "mtls" else ""
+    return Request(
+        host=domain,
+        port=connection.port,
+        address=connection.address,
+        capture=connection.capture,
+        tls=connection.tls,
+        sni=sni if connection.tls != "none" else None,
+        principal=principal,
+    )
+
+
+def _concrete(domain: str) -> str:
+    """A host that a domain of a virtual host stands for."""
+    if domain == "*":
+        return "anything.example"
+    return f"any{domain[1:]}" if domain.startswith("*") else domain.replace("*", "any")
+
+
+def _clusters(config: EnvoyConfig, host: JsonObject) -> Iterator[JsonObject]:
+    """The clusters that the virtual host names, and who serves them."""
+    for name in sorted(set(_cluster_names(host))):
+        yield config.clusters.get(name, {})
+        yield config.endpoints.get(name, {})
+
+
+def _cluster_names(value: JsonValue) -> Iterator[str]:
+    if isinstance(value, dict):
+        for key, item in value.items():
+            if key == "cluster" and isinstance(item, str):
+                yield item
+            elif key == "clusters" and isinstance(item, list):
+                yield from (string(each, "name") for each in item if isinstance(each, dict))
+            else:
+                yield from _cluster_names(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _cluster_names(item)
+
+
+def _policies(manager: JsonObject) -> Iterator[JsonObject]:
+    for entry in messages(manager, "http_filters"):
+        kind, content_ = typed_config(entry)
+        if kind == _RBAC:
+            policies = message(content_, "rules", "policies")
+            yield from (policies[name] for name in sorted(policies) if isinstance(policies[name], dict))  # type: ignore[misc]
+
+
+@dataclass(slots=True)
+class Classes:
+    """The classes of requests to a target that either side of a change tells apart."""
+
+    requests: list[Example] = field(default_factory=list)  # the first has no condition
+    callers: list[tuple[Caller, Example]] = field(default_factory=list)
+    missed: int = 0  # matchers for which no example was found
+
+
+def classes_of(before: Target | None, after: Target | None) -> Classes:
+    """Examples from the predicates of both sides, each once."""
+    sides = [side for side in (after, before) if side is not None]
+    found = Classes()
+    base = Example(sides[0].base)
+    found.requests = [base]
+    for route in _once(route for side in sides for route in side.routes):
+        _note(found, example_of_route(base, message(route, "match")))
+    policies = _once(policy for side in sides for policy in side.policies)
+    if policies:
+        _note_callers(found, base, policies)
+    return found
+
+
+def _once(values: Iterable[JsonObject]) -> list[JsonObject]:
+    return list({content(value): value for value in values}.values())
+
+
+def _note(found: Classes, example: Example | None) -> None:
+    if example is None:
+        found.missed += 1
+    elif all(example.request != each.request for each in found.requests):
+        found.requests.append(example)
+
+
+def _note_callers(found: Classes, base: Example, policies: Iterable[JsonObject]) -> None:
+    """Every caller that a policy names, with every operation that one names."""
+    operations = {base.conditions: base}
+    callers: dict[str, Caller] = {}
+    for policy in policies:
+        for permission in messages(policy, "permissions"):
+            examples = examples_of_permission(base, permission)
+            found.missed += not examples
+            operations |= {each.conditions: each for each in examples[:_MOST_OF_A_POLICY]}
+        for principal in messages(policy, "principals"):
+            named = callers_of_principal(principal)
+            found.missed += not named
+            callers |= {each.name: each for each in named}
+    if base.request.tls == "none":
+        callers = {NOBODY.name: NOBODY, **{name: each for name, each in callers.items() if not each.principal}}
+    found.callers = [(callers[name], each) for name in sorted(callers) for each in operations.values()]
