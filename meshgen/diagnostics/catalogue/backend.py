@@ -125,3 +125,102 @@ spec:
 Leave the field out for proxies that run without istiod, or say the same with a field that is carried over.
 """,
 )
+
+MODULE_ELSEWHERE = Code(
+    number="MG0910",
+    slug="module-not-in-a-file",
+    severity=Severity.ERROR,
+    title="a WebAssembly module that Envoy cannot load",
+    page="""
+With Istio an agent beside the proxy pulls modules from registries and checks them. Envoy alone reads HTTP filters from
+files. The extension is left out of the Envoy output, so requests would pass that it may have refused.
+
+```yaml
+kind: WasmPlugin
+spec:
+  url: oci://registry.shop.example/filters/basic-auth:1.2
+```
+
+Put the module into the image that runs Envoy, or mount it, and write `url: file:///etc/envoy/filters/basic-auth.wasm`.
+Modules of `type: NETWORK` are not carried over.
+""",
+)
+
+PATCH_NOT_CARRIED = Code(
+    number="MG0911",
+    slug="patch-not-carried-to-envoy",
+    severity=Severity.WARNING,
+    title="an EnvoyFilter patch that has no place in the Envoy output",
+    page="""
+Patches of listeners, filters, routes and clusters are applied to the Envoy output as istiod applies them. A patch of the
+bootstrap or of an extension's configuration by discovery is not, nor is one that stands beside a filter of Istio's own build
+(`istio.stats`, `istio.metadata_exchange`, `istio.alpn`), since stock Envoy has none of these.
+
+```yaml
+kind: EnvoyFilter
+spec:
+  configPatches:
+  - applyTo: BOOTSTRAP
+```
+
+Change the bootstrap where it is written, or name a filter that stock Envoy has, such as `envoy.filters.http.router`.
+""",
+)
+
+SERVER_NOT_SERVED = Code(
+    number="MG0912",
+    slug="gateway-server-not-served",
+    severity=Severity.WARNING,
+    title="a Gateway's server that cannot be served beside another one",
+    page="""
+Servers of all Gateways that pick one workload share its ports. Istio serves the older one where two do not fit together, and
+drops the other without a word: TLS beside plain HTTP, TCP beside HTTP, the same TLS host twice.
+
+```yaml
+servers:
+- port: {number: 443, name: web, protocol: HTTP}
+- port: {number: 443, name: tls, protocol: TLS}    # dropped
+```
+
+Give each its own port, or a host of its own.
+""",
+    same_as=("IST0145", "KIA0301"),
+)
+
+NO_SOCKET = Code(
+    number="MG0913",
+    slug="no-inbound-socket",
+    severity=Severity.WARNING,
+    title="a sidecar on loopback that has no address to listen on",
+    page="""
+Where no iptables rule leads connections to the sidecar, it needs a socket of its own before the application: the proxy's
+address with the workload's port, or what a Sidecar's `ingress` names. Without either nothing protects the application.
+
+```yaml
+kind: Sidecar
+spec:
+  workloadSelector: {labels: {app: catalog}}
+  ingress:
+  - {port: {number: 9080, name: http, protocol: HTTP}, bind: 0.0.0.0, defaultEndpoint: 127.0.0.1:8080}
+```
+
+Name the proxy's address, or write such an `ingress`.
+""",
+)
+
+REDIRECT_CODE = Code(
+    number="MG0914",
+    slug="redirect-code-not-in-envoy",
+    severity=Severity.ERROR,
+    title="a redirect with a code that Envoy cannot send",
+    page="""
+Envoy redirects with 301, 302, 303, 307 and 308. istiod makes a route without an action of any other code, and Envoy
+refuses the whole table with it. The rule is left out of the Envoy output.
+
+```yaml
+redirect: {uri: /new, redirectCode: 300}
+```
+
+Use one of the five, or a `directResponse` with a `Location` header.
+""",
+)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from meshgen.diagnostics import Diagnostic
+from meshgen.diagnostics import Diagnostic, sort_diagnostics
 from meshgen.emit.envoy.clusters import clusters
 from meshgen.emit.envoy.endpoints import load_assignments
 from meshgen.emit.envoy.gateway_listeners import GatewayListeners
@@ -17,6 +17,7 @@ from meshgen.emit.envoy.sidecar_listeners import OutboundListeners, RouteTable
 from meshgen.emit.envoy.snapshot import Snapshot
 from meshgen.emit.envoy.tls import secrets
 from meshgen.emit.envoy.tracing import tracing
+from meshgen.emit.envoy.traffic_limits import traffic_limits
 from meshgen.emit.envoy.virtual_hosts import (
     ALLOW_ANY,
     BLOCK_ALL,
@@ -48,7 +49,7 @@ def emit_envoy(mesh: Mesh, proxy: Proxy) -> tuple[Snapshot, tuple[Diagnostic, ..
         endpoints=load_assignments(mesh, view),
         secrets=secrets((*resources.listeners, *resources.clusters)),
     )
-    return snapshot, limits(mesh, view)
+    return snapshot, sort_diagnostics((*limits(mesh, view), *traffic_limits(mesh, view)))
 
 
 def _gateway(mesh: Mesh, view: ProxyView) -> tuple[list[JsonObject], list[JsonObject]]:

@@ -1,7 +1,7 @@
 """Lua and WebAssembly filters: TrafficExtension and WasmPlugin (envoy-mapping.md §2.2, §6).
 
 Envoy cannot pull a module from a registry or check a signature: a module must lie in a file, and any other address is reported
-(MG0906).
+(MG0910).
 """
 
 from __future__ import annotations

@@ -1,0 +1,146 @@
+"""What listeners and routes do not carry over of a proxy's objects (codes MG09xx): said, never dropped in silence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from meshgen.diagnostics import Diagnostic, JsonPath
+from meshgen.diagnostics.catalogue.backend import (
+    FIELD_NOT_CARRIED,
+    MODULE_ELSEWHERE,
+    NO_SOCKET,
+    PATCH_NOT_CARRIED,
+    REDIRECT_CODE,
+    SERVER_NOT_SERVED,
+)
+from meshgen.diagnostics.origin import render_path
+from meshgen.emit.envoy.actions import REDIRECT_CODES
+from meshgen.emit.envoy.filters.extensions import modules_elsewhere
+from meshgen.emit.envoy.gateway_servers import MergedServers
+from meshgen.emit.envoy.inbound_ports import inbound_ports
+from meshgen.emit.envoy.patches import is_carried
+from meshgen.istio.object import IstioObject
+from meshgen.istio.struct import IstioStruct
+from meshgen.istio.virtual_service import HTTPRoute, VirtualService
+from meshgen.mesh import Capture, Mesh, ProxyView, Role
+
+_LEAVE_OUT: Final = "leave it out for proxies without istiod"
+_LOG_PROVIDERS: Final = frozenset({"envoyFileAccessLog"})
+_TRACERS: Final = frozenset({"zipkin", "opentelemetry"})
+
+
+def traffic_limits(mesh: Mesh, view: ProxyView) -> tuple[Diagnostic, ...]:
+    """What the listeners and routes of this proxy leave out."""
+    found = [
+        *_virtual_services(mesh, view),
+        *_servers(view),
+        *_sidecar(view),
+        *_sockets(view),
+        *_modules(mesh, view),
+        *_patches(mesh, view),
+        *_telemetry(mesh, view),
+    ]
+    return tuple(found)
+
+
+def _not_carried(found: IstioObject[IstioStruct], *path: str | int) -> Diagnostic:
+    message = f"`{render_path(path[1:])}` is not carried over to Envoy"
+    return FIELD_NOT_CARRIED.at(found.origin_of(*path), message, help=_LEAVE_OUT)
+
+
+# --- virtual services -----------------------------------------------------------------------------------------------
+def _virtual_services(mesh: Mesh, view: ProxyView) -> Iterator[Diagnostic]:
+    for found in _in_effect(mesh, view):
+        for index, rule in enumerate(found.spec.http or ()):
+            yield from _rule(found, index, rule)
+        for index, tcp in enumerate(found.spec.tcp or ()):
+            for position, match in enumerate(tcp.match or ()):
+                if match.source_subnet:
+                    yield _not_carried(found, "spec", "tcp", index, "match", position, "sourceSubnet")
+
+
+def _in_effect(mesh: Mesh, view: ProxyView) -> Iterable[IstioObject[VirtualService]]:
+    if view.proxy.role is Role.GATEWAY:
+        every = [found for gateway in view.gateways for found in mesh.virtual_services_on(gateway, view.proxy)]
+    else:
+        every = [found for scope in view.scopes for found in scope.virtual_services]
+    return {found.key: found for found in every}.values()
+
+
+def _rule(found: IstioObject[VirtualService], index: int, rule: HTTPRoute) -> Iterator[Diagnostic]:
+    where: JsonPath = ("spec", "http", index)
+    if rule.redirect is not None and (rule.redirect.redirect_code or 301) not in REDIRECT_CODES:
+        message = f"Envoy cannot redirect with {rule.redirect.redirect_code}"
+        origin = found.origin_of(*where, "redirect", "redirectCode")
+        yield REDIRECT_CODE.at(origin, message, help="use 301, 302, 303, 307 or 308")
+    if rule.fault is not None and rule.fault.delay is not None and rule.fault.delay.exponential_delay:
+        yield _not_carried(found, *where, "fault", "delay", "exponentialDelay")
+    if rule.fault is not None and rule.fault.abort is not None and rule.fault.abort.http2_error:
+        yield _not_carried(found, *where, "fault", "abort", "http2Error")
+
+
+# --- gateways and sidecars ------------------------------------------------------------------------------------------
+def _servers(view: ProxyView) -> Iterator[Diagnostic]:
+    if view.proxy.role is not Role.GATEWAY:
+        return
+    for refused in MergedServers(view).refused:
+        server = refused.server
+        origin = server.gateway.origin_of("spec", "servers", server.index)
+        message = f"server `{server.server.port.name}` of port {server.server.port.number} is not served: {refused.reason}"
+        yield SERVER_NOT_SERVED.at(origin, message, help="give it a port or a host of its own")
+    for gateway in view.gateways:
+        for index, declared in enumerate(gateway.spec.servers or ()):
+            if declared.default_endpoint:
+                yield _not_carried(gateway, "spec", "servers", index, "defaultEndpoint")
+
+
+def _sidecar(view: ProxyView) -> Iterator[Diagnostic]:
+    sidecar = view.sidecar
+    if sidecar is None:
+        return
+    policy = sidecar.spec.outbound_traffic_policy
+    if policy is not None and policy.egress_proxy is not None:
+        yield _not_carried(sidecar, "spec", "outboundTrafficPolicy", "egressProxy")
+    for index, egress in enumerate(sidecar.spec.egress or ()):
+        if egress.bind and egress.bind.startswith("unix://"):
+            yield _not_carried(sidecar, "spec", "egress", index, "bind")
+
+
+def _sockets(view: ProxyView) -> Iterator[Diagnostic]:
+    if view.proxy.role is Role.SIDECAR and view.proxy.capture is Capture.LOOPBACK:
+        unbound = [port.number for port in inbound_ports(view) if not port.bind]
+        if unbound:
+            message = f"`{view.proxy.id}` has no address, so nothing stands before its port {unbound[0]}"
+            yield NO_SOCKET.at(view.proxy.origin, message, help="give the proxy's address, or a Sidecar with `ingress`")
+
+
+# --- extensions, patches, telemetry ---------------------------------------------------------------------------------
+def _modules(mesh: Mesh, view: ProxyView) -> Iterator[Diagnostic]:
+    for found in modules_elsewhere(mesh, view.proxy):
+        message = f"Envoy cannot load the module of `{found.name}`, so the extension is left out"
+        yield MODULE_ELSEWHERE.at(found.origin_of("spec"), message, help="put the module into a file: `url: file:///…`")
+
+
+def _patches(mesh: Mesh, view: ProxyView) -> Iterator[Diagnostic]:
+    for found in mesh.envoy_filters(view.proxy):
+        for index, patch in enumerate(found.spec.config_patches or ()):
+            elsewhere = patch.match is not None and patch.match.context == "WAYPOINT"
+            if not elsewhere and not is_carried(patch):
+                message = f"the `{patch.apply_to or 'INVALID'}` patch of `{found.name}` is not carried over to stock Envoy"
+                yield PATCH_NOT_CARRIED.at(found.origin_of("spec", "configPatches", index), message, help=_LEAVE_OUT)
+
+
+def _telemetry(mesh: Mesh, view: ProxyView) -> Iterator[Diagnostic]:
+    kinds = {str(provider.get("name")): provider.keys() - {"name"} for provider in mesh.config.extension_providers}
+    for found in mesh.telemetries(view.proxy.namespace, view.proxy.labels):
+        if found.spec.metrics:
+            yield _not_carried(found, "spec", "metrics")
+        for index, log in enumerate(found.spec.access_logging or ()):
+            names = [ref.name for ref in log.providers or () if ref.name != "envoy"]
+            if not log.disabled and any(not kinds.get(name, frozenset()) & _LOG_PROVIDERS for name in names):
+                yield _not_carried(found, "spec", "accessLogging", index, "providers")
+        for index, entry in enumerate(found.spec.tracing or ()):
+            names = [ref.name for ref in entry.providers or ()]
+            if any(not kinds.get(name, frozenset()) & _TRACERS for name in names):
+                yield _not_carried(found, "spec", "tracing", index, "providers")
