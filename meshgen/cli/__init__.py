@@ -3,6 +3,6 @@
 
 def main() -> None:
     """Runs `meshgen`. Exit codes: 0 fine, 1 differences or findings, 2 cannot run."""
-    from meshgen.cli.app import cli  # noqa: PLC0415 (start-up: only what is used is imported)
+    from meshgen.cli.app import cli
 
     cli()

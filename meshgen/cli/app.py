@@ -37,7 +37,7 @@ class Verbs(click.Group):
     def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
         """As click's, with a suggestion for a verb that does not exist."""
         if args and args[0] not in VERBS and not args[0].startswith("-"):
-            from meshgen.diagnostics import did_you_mean  # noqa: PLC0415 (start-up: only on this error)
+            from meshgen.diagnostics import did_you_mean
 
             hint = did_you_mean(args[0], VERBS)
             ctx.fail(f"there is no command `{args[0]}`" + (f"; {hint}" if hint else ""))

@@ -27,7 +27,7 @@ def command(code: str | None, as_json: bool) -> None:
             raise click.UsageError(message)
         chosen = [CODES[number]]
     if as_json:
-        import orjson  # noqa: PLC0415 (start-up: only where JSON is asked for)
+        import orjson
 
         rows = [
             {

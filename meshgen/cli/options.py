@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TextIO, TypeVar
 
 import click
 
@@ -40,8 +39,8 @@ project_option: Callable[[F], F] = click.option(
 no_python_option: Callable[[F], F] = click.option("--no-python", is_flag=True, help="Refuse Python sources.")
 
 
-def use_color(choice: str) -> bool:
-    """Whether to print colour on standard output."""
+def use_color(choice: str, stream: TextIO) -> bool:
+    """Whether to print colour on a stream."""
     if choice == "auto":
-        return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+        return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
     return choice == "always"

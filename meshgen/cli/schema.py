@@ -11,6 +11,6 @@ import orjson
 @click.command(epilog="\b\nExamples:\n  meshgen schema > meshgen.schema.json\n")
 def command() -> None:
     """Print the JSON Schema of the intent language, for editors and for other tools."""
-    from meshgen.intent.schema import json_schema  # noqa: PLC0415 (the models are built only here)
+    from meshgen.intent.schema import json_schema
 
     sys.stdout.buffer.write(orjson.dumps(json_schema(), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))

@@ -111,6 +111,9 @@ class EnvoyOutput(_Model):
 
     directory: InsidePath = "out/envoy"
     delivery: Literal["static", "filesystem"] = "static"
+    root: str = "/etc/meshgen/envoy"  # where this tree will be on the machine that runs Envoy, for filesystem delivery
+    certificates: str = "/etc/meshgen/certificates"  # `<credential>/tls.crt`, `workload/cert-chain.pem` … on that machine
+    admin_port: int = Field(default=15000, ge=0, le=65535)  # of Envoy's admin interface, on 127.0.0.1; 0 for none
 
 
 class Outputs(_Model):

@@ -1,0 +1,105 @@
+"""What the verbs share when they run: finding the project, compiling it, printing findings, and the exit code."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+import click
+
+from meshgen.cli.options import use_color
+from meshgen.diagnostics import Diagnostic, Severity
+
+if TYPE_CHECKING:
+    from meshgen.load.load import Options
+    from meshgen.load.project import Project
+    from meshgen.pipeline import Result
+
+FINDINGS, CANNOT_RUN = 1, 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """How this run talks to its user."""
+
+    color: str = "auto"
+    quiet: bool = False
+    as_json: bool = False
+
+    def report(self, diagnostics: Iterable[Diagnostic], texts: Mapping[str, bytes], *, err: bool = True) -> None:
+        """Prints findings: for people to standard error, for machines (--json) nothing, since the verb's JSON holds them."""
+        shown = [d for d in diagnostics if not self.quiet or d.severity is Severity.ERROR]
+        if self.as_json or not shown:
+            return
+        from meshgen.report.terminal import render_diagnostics
+
+        color = use_color(self.color, sys.stderr if err else sys.stdout)
+        click.echo(render_diagnostics(shown, texts, color=color), err=err, color=color)
+
+
+def project_root(directory: Path | None) -> Path:
+    """The directory of the project: the one given, or the nearest above.
+
+    Raises click.UsageError where there is none.
+    """
+    from meshgen.load.project import PROJECT_FILE, find_project
+
+    if directory is not None:
+        return directory.parent if directory.is_file() else directory
+    found = find_project(Path.cwd())
+    if found is None:
+        message = f"there is no {PROJECT_FILE} here or above; `meshgen init` makes one, and SOURCES can be given instead"
+        raise click.UsageError(message)
+    return found.parent
+
+
+def loose_project(sources: Iterable[str]) -> Project:
+    """A project for sources given on the command line, which need no project file."""
+    from meshgen.load.project import Project, Source
+
+    return Project(sources=[Source(path=source) for source in sources if source != "-"])
+
+
+def compile_sources(
+    sources: tuple[str, ...], directory: Path | None, *, environment: str | None, python: bool, revision: str | None = None
+) -> Result:
+    """Compiles the project, or the sources given on the command line (`-` is standard input)."""
+    from meshgen.load.load import Options
+    from meshgen.pipeline import compile_project
+
+    stdin = sys.stdin.buffer.read() if "-" in sources else None
+    options = Options(environment=environment, revision=revision, stdin=stdin, python=python)
+    if not sources:
+        return compile_project(project_root(directory), options)
+    return compile_project(*_loose(sources, options))
+
+
+def _loose(sources: tuple[str, ...], options: Options) -> tuple[Path, Options]:
+    """Sources outside of this directory are read from their nearest common directory."""
+    import os
+    from dataclasses import replace
+
+    paths = [Path(source).absolute() for source in sources if source != "-"]
+    missing = [source for source in sources if source != "-" and not Path(source).exists()]
+    if missing:
+        message = f"there is no `{missing[0]}`"
+        raise click.UsageError(message)
+    root = Path(os.path.commonpath([path if path.is_dir() else path.parent for path in paths])) if paths else Path.cwd()
+    root = Path.cwd() if root.is_relative_to(Path.cwd()) else root
+    return root, replace(options, project=loose_project(path.relative_to(root).as_posix() for path in paths))
+
+
+def stop(code: int) -> NoReturn:
+    """Ends the run with an exit code."""
+    raise SystemExit(code)
+
+
+def exit_code(diagnostics: Iterable[Diagnostic], *, strict: bool = False) -> int:
+    """2 for errors; with `strict` 1 for warnings; else 0."""
+    severities = {diagnostic.severity for diagnostic in diagnostics}
+    if Severity.ERROR in severities:
+        return CANNOT_RUN
+    return FINDINGS if strict and Severity.WARNING in severities else 0

@@ -1,0 +1,80 @@
+"""A compile's result as trees of files, one for each output directory of the project."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from meshgen.deliver.gitops import Delivery, gitops_files, keep_from_substitution
+from meshgen.deliver.layout import Layout, layout, render
+from meshgen.diagnostics import Diagnostic
+from meshgen.emit.istio import Artifact
+from meshgen.load.project import EnvoyOutput, IstioOutput, Project
+from meshgen.mesh import Proxy
+from meshgen.pipeline import Result, envoy_snapshots
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutputTree:
+    """The files of one output directory, which has a manifest of its own."""
+
+    directory: Path
+    files: Mapping[str, bytes]  # POSIX path → content
+    rank: Callable[[str], int] | None = None  # the order in which a watcher must see files change, where there is one
+
+
+def istio_tree(result: Result, output: IstioOutput, directory: Path) -> OutputTree:
+    """The Istio objects as YAML in the layout that the project chooses, with a kustomization.yaml where it asks for one."""
+    artifacts: Iterable[Artifact] = result.artifacts
+    if output.deliver.flux is not None:
+        artifacts = keep_from_substitution(artifacts)
+    plans = layout(artifacts, Layout(output.layout))
+    return OutputTree(directory=directory, files=render(plans, kustomization=output.kustomization))
+
+
+def delivery_tree(project: Project, name: str, directory: Path) -> OutputTree | None:
+    """The Argo CD and Flux objects that bring the Istio tree to a cluster; None where the project asks for neither."""
+    output = project.outputs.istio
+    if output is None or (output.deliver.argocd is None and output.deliver.flux is None):
+        return None
+    files: dict[str, bytes] = {}
+    if (argocd := output.deliver.argocd) is not None:
+        delivery = Delivery(
+            name=argocd.name or name,
+            repo_url=argocd.repository,
+            target_revision=argocd.revision,
+            path=argocd.path or output.directory,
+            server=argocd.server,
+            argocd_namespace=argocd.namespace,
+            argocd_project=argocd.project,
+            kustomization=output.kustomization,
+        )
+        files |= gitops_files(delivery, flux=False)
+    if (flux := output.deliver.flux) is not None:
+        delivery = Delivery(
+            name=flux.name or name,
+            repo_url=flux.repository,
+            path=flux.path or output.directory,
+            flux_namespace=flux.namespace,
+            kustomization=output.kustomization,
+        )
+        files |= gitops_files(delivery, argocd=False)
+    return OutputTree(directory=directory, files=files)
+
+
+def envoy_tree(
+    result: Result, output: EnvoyOutput, directory: Path, proxies: Iterable[Proxy]
+) -> tuple[OutputTree, tuple[Diagnostic, ...]]:
+    """The Envoy configuration of each proxy, in the delivery that the project chooses."""
+    from meshgen.emit.envoy.bootstrap import BootstrapOptions  # noqa: PLC0415 (only for the Envoy target)
+    from meshgen.emit.envoy.delivery import Delivery as EnvoyDelivery  # noqa: PLC0415 (only for the Envoy target)
+    from meshgen.emit.envoy.delivery import files, rank  # noqa: PLC0415 (as above)
+
+    assert result.mesh is not None, "a result without a mesh has errors, and is not written"  # noqa: S101 (a bug of ours)
+    snapshots, diagnostics = envoy_snapshots(result.mesh, proxies)
+    contents: dict[str, bytes] = {}
+    options = BootstrapOptions(certificates=output.certificates, admin_port=output.admin_port or -1)
+    for snapshot in snapshots:
+        contents |= files(snapshot, EnvoyDelivery(output.delivery), output.root, options)
+    return OutputTree(directory=directory, files=contents, rank=rank), diagnostics

@@ -1,0 +1,131 @@
+"""The order of the stages, and nothing else: load → decode → lower → link → check → emit → deliver.
+
+Every function here is a table of contents. A stage returns its value and its diagnostics; none raises for what a user wrote.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from meshgen.check import check
+from meshgen.diagnostics import Diagnostic, Severity, sort_diagnostics
+from meshgen.emit.istio import Artifact, emit_istio
+from meshgen.intent.decode import decode_intents
+from meshgen.istio.decode import decode_object
+from meshgen.istio.object import IstioObject
+from meshgen.istio.struct import IstioStruct
+from meshgen.load.document import Document
+from meshgen.load.kubernetes import decode_facts
+from meshgen.load.load import Options, load
+from meshgen.load.project import Project, ProxyTarget
+from meshgen.lower import lower
+from meshgen.mesh import Capture, Mesh, Proxy, Role, link
+from meshgen.mesh.proxies import derive_proxies
+
+if TYPE_CHECKING:
+    from meshgen.emit.envoy.snapshot import Snapshot
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What a compile gives.
+
+    `project` and `mesh` are None where nothing could be read; `artifacts` is empty where an error forbids output.
+    """
+
+    root: Path
+    project: Project | None = None
+    environment: str = ""
+    objects: tuple[IstioObject[IstioStruct], ...] = ()
+    mesh: Mesh | None = None
+    artifacts: tuple[Artifact, ...] = ()
+    proxies: tuple[Proxy, ...] = ()
+    diagnostics: tuple[Diagnostic, ...] = ()
+    not_checked: tuple[tuple[str, str], ...] = ()  # code, and what it lacks
+    texts: Mapping[str, bytes] = field(default_factory=dict)  # sources by the file name that origins have
+
+    @property
+    def failed(self) -> bool:
+        """Whether an error forbids output."""
+        return has_errors(self.diagnostics)
+
+
+def has_errors(diagnostics: Iterable[Diagnostic]) -> bool:
+    """Whether any finding is an error."""
+    return any(diagnostic.severity is Severity.ERROR for diagnostic in diagnostics)
+
+
+def compile_project(root: Path, options: Options | None = None) -> Result:
+    """Compiles the project in `root` to Istio artifacts and a linked mesh; Envoy snapshots are made of it on request."""
+    options = options or Options()
+    loaded, diagnostics = load(root, options)
+    workspace = loaded.workspace
+    intents, found = decode_intents(workspace.intents)
+    diagnostics += found
+    natives, found = _decode_natives(workspace.natives)
+    diagnostics += found
+    facts, found = decode_facts((document.value, document.origin) for document in workspace.core)
+    diagnostics += found
+    lowered, found = lower(intents, natives, facts)
+    diagnostics += found
+    mesh = link(lowered.objects, lowered.facts, lowered.config)
+    checked = check(mesh)
+    diagnostics = sort_diagnostics((*diagnostics, *checked.diagnostics))
+    return Result(
+        root=root,
+        project=loaded.project,
+        environment=options.environment or "",
+        objects=tuple(lowered.objects),
+        mesh=mesh,
+        artifacts=() if has_errors(diagnostics) else emit_istio(lowered.objects),
+        proxies=all_proxies(mesh, loaded.project),
+        diagnostics=diagnostics,
+        not_checked=checked.not_checked,
+        texts=workspace.texts,
+    )
+
+
+def _decode_natives(documents: Sequence[Document]) -> tuple[tuple[IstioObject[IstioStruct], ...], tuple[Diagnostic, ...]]:
+    objects, diagnostics = [], []
+    for document in documents:
+        decoded, found = decode_object(document.value, document.origin, document.origins)
+        diagnostics += found
+        if decoded is not None:
+            objects.append(decoded)
+    return tuple(objects), tuple(diagnostics)
+
+
+def all_proxies(mesh: Mesh, project: Project | None) -> tuple[Proxy, ...]:
+    """The proxies that the project names and, for the rest, those that the mesh calls for; by namespace and name."""
+    proxies = {proxy.id: proxy for proxy in derive_proxies(mesh)}
+    if project is not None:
+        proxies |= {proxy.id: proxy for proxy in map(_named_proxy, project.targets.proxies)}
+    return tuple(proxies[key] for key in sorted(proxies))
+
+
+def _named_proxy(target: ProxyTarget) -> Proxy:
+    return Proxy(
+        name=target.name,
+        namespace=target.namespace,
+        role=Role(target.role),
+        labels=target.labels,
+        service_account=target.service_account,
+        address=target.ip,
+        locality=target.locality,
+        capture=Capture(target.bind),
+    )
+
+
+def envoy_snapshots(mesh: Mesh, proxies: Iterable[Proxy]) -> tuple[tuple[Snapshot, ...], tuple[Diagnostic, ...]]:
+    """The Envoy configuration of each proxy, and what the backend could not carry over."""
+    from meshgen.emit.envoy.translate import emit_envoy  # noqa: PLC0415 (half of the code, and only for the Envoy target)
+
+    snapshots, diagnostics = [], []
+    for proxy in proxies:
+        snapshot, found = emit_envoy(mesh, proxy)
+        snapshots.append(snapshot)
+        diagnostics += found
+    return tuple(snapshots), sort_diagnostics(diagnostics)
