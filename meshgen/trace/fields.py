@@ -16,6 +16,7 @@ _MAPS = frozenset({"policies", "providers", "requirement_map", "typed_extension_
 _MAPS_OF_ANY = frozenset({"typed_per_filter_config", "typed_filter_metadata"})
 # Fields that hold a google.protobuf.Struct: everything below belongs to somebody else.
 _STRUCTS = frozenset({"filter_metadata", "metadata_match", "static_layer"})
+_DEEPEST = 200  # JSON levels: a message in a list is two
 _CAMEL = re.compile(r"(?<=[a-z0-9])[A-Z]")
 
 
@@ -99,22 +100,27 @@ def typed_config(extension: JsonObject) -> tuple[str, JsonObject]:
     return typed(message(extension, "typed_config"))
 
 
-def snake_case(value: Any) -> Any:  # noqa: ANN401 - JSON of a stranger
-    """The same message with camelCase field names as proto field names; names that users chose stay."""
+def snake_case(value: Any, depth: int = 0) -> Any:  # noqa: ANN401 - JSON of a stranger
+    """The same message with camelCase field names as proto field names; names that users chose stay.
+
+    What is nested deeper than protobuf itself reads (100 messages) is left out.
+    """
+    if depth > _DEEPEST:
+        return None
     if isinstance(value, list):
-        return [snake_case(item) for item in value]
+        return [snake_case(item, depth + 1) for item in value]
     if not isinstance(value, dict):
         return value
     result: dict[str, Any] = {}
     for name, item in value.items():
         field = _CAMEL.sub(lambda match: "_" + match.group().lower(), name) if isinstance(name, str) else str(name)
-        result[field] = _content(field, item)
+        result[field] = _content(field, item, depth + 1)
     return result
 
 
-def _content(field: str, item: Any) -> Any:  # noqa: ANN401 - JSON of a stranger
+def _content(field: str, item: Any, depth: int) -> Any:  # noqa: ANN401 - JSON of a stranger
     if field in _STRUCTS:
         return item
     if field in _MAPS or field in _MAPS_OF_ANY:
-        return {key: snake_case(entry) for key, entry in item.items()} if isinstance(item, dict) else item
-    return snake_case(item)
+        return {key: snake_case(entry, depth) for key, entry in item.items()} if isinstance(item, dict) else item
+    return snake_case(item, depth)

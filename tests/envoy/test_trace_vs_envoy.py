@@ -311,7 +311,8 @@ def listener(port: int, manager: Json, rules: Json | None, routes: Json) -> Json
     return {"name": f"l{port}", "address": address, "filter_chains": [{"filters": [{"name": "h", "typed_config": config}]}]}
 
 
-NOT_TOLD = ("x-request-id", "content-length")  # random, and the codec's
+# Random, the codec's, and what names the machine's own address for a loopback peer.
+NOT_TOLD = ("x-request-id", "content-length", "x-forwarded-for")
 
 
 def observed(answer: Response, decision: Decision) -> Json:

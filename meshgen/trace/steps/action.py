@@ -228,7 +228,8 @@ def _with_response_operations(walk: Walk, decision: Decision, entry: JsonObject 
     own = decision.response_headers or tuple(walk.response_headers)
     server = tuple(pair for pair in walk.response_headers if pair[0] == "server")
     headers = tuple(pair for pair in own if pair[0] != "server")
-    values, removed = Values(walk, sent), []
+    upstream = decision.request_headers if decision.outcome is Outcome.ROUTED else sent.headers
+    values, removed = Values(walk, replace(sent, headers=upstream)), []
     for level in levels(walk, entry):
         gone = level.get("response_headers_to_remove")
         removed += [name.lower() for name in gone if isinstance(name, str)] if isinstance(gone, list) else []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from meshgen.trace.fields import boolean, message, messages, string, strings
@@ -32,7 +32,8 @@ class Values:
             return "%"
         command, argument = match.group(1), match.group(2) or ""
         if command == "REQ":
-            return next((v for name in argument.split("?") if (v := self.sent.header(name)) is not None), "")
+            values = (self.sent.header_values(name) for name in argument.split("?"))
+            return next((each[0] for each in values if each), "")
         request = self.walk.request
         known = {
             "PROTOCOL": "HTTP/2" if request.protocol == "http2" else "HTTP/1.1",
@@ -60,6 +61,8 @@ def mutate(headers: tuple[tuple[str, str], ...], level: JsonObject, side: str, v
     """Apply `<side>_headers_to_remove` and `<side>_headers_to_add` of one level; side is request or response."""
     gone = {name.lower() for name in strings(level, f"{side}_headers_to_remove")}
     result = [pair for pair in headers if pair[0] not in gone]
+    if side == "request":  # values see what earlier levels and the removals have left
+        values = Values(values.walk, replace(values.sent, headers=tuple(result)))
     for option in messages(level, f"{side}_headers_to_add"):
         name = string(message(option, "header"), "key").lower()
         value = values.expand(string(message(option, "header"), "value"))
