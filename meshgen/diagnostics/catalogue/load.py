@@ -231,3 +231,20 @@ spec: {service: catalog, from: v1, to: v2, weight: 10, engine: flagger}
 Use what the help names (`engine: weights` here), or write the objects natively beside the intent.
 """,
 )
+
+NOT_FORMATTED = Code(
+    number="MG0044",
+    slug="not-formatted",
+    severity=Severity.ERROR,
+    title="a source cannot be formatted without a change of what it says",
+    page="""
+`meshgen fmt` writes a source anew and reads the result again before it replaces the file. Here the result did not read as the same documents, so
+the file was left alone. Anchors, aliases and merge keys inside of an intent are the usual reason.
+
+```yaml
+retries: &retries {attempts: 3}   # shared by an alias further down
+```
+
+Write the value out at each place, or leave this file as it is.
+""",
+)

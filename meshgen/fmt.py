@@ -1,0 +1,97 @@
+"""Intent documents in their short or long form, with comments, order and style kept where nothing changes."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from meshgen.diagnostics import Diagnostic, Origin, Severity
+from meshgen.diagnostics.catalogue.load import NOT_FORMATTED
+from meshgen.intent.decode import decode_intents
+from meshgen.intent.document import to_document
+from meshgen.json import JsonObject
+from meshgen.load.workspace import room_of
+from meshgen.load.yaml import parse_documents
+
+if TYPE_CHECKING:
+    from ruamel.yaml import YAML
+
+
+def format_source(data: bytes, file: str, *, short: bool) -> tuple[bytes, tuple[Diagnostic, ...]]:
+    """A source with each of its intents in the short form, or in the long one; other documents keep their values.
+
+    A source with errors is given back as it is, with the diagnostics. So is one whose rewriting would not read as the
+    same documents, with MG0044: a formatter that changes meaning is worse than none.
+    """
+    documents, diagnostics = parse_documents(data, file)
+    intents, found = decode_intents([document for document in documents if room_of(document.api_version) == "intents"])
+    diagnostics += found
+    if any(diagnostic.severity is Severity.ERROR for diagnostic in diagnostics):
+        return data, diagnostics
+    wanted = {document.origin.document: document.value for document in documents}
+    wanted |= {intent.origin.document: to_document(intent.model, short=short) for intent in intents}
+    rewritten = _rewrite(data, wanted)
+    again, problems = parse_documents(rewritten, file)
+    if problems != tuple(d for d in diagnostics if d in problems) or [d.value for d in again] != list(wanted.values()):
+        message = f"`{file}` cannot be formatted without a change of what it says"
+        return data, (*diagnostics, NOT_FORMATTED.at(Origin(file), message, help="write the documents without anchors and tags"))
+    return rewritten, diagnostics
+
+
+def _rewrite(data: bytes, wanted: Mapping[int, JsonObject]) -> bytes:
+    text = data.decode("utf-8-sig")
+    crlf = "\r\n" in text
+    parser = _parser()
+    trees: list[Any] = list(parser.load_all(text.replace("\r\n", "\n")))
+    changed = False
+    for index, value in wanted.items():
+        if _plain(trees[index]) != value:
+            _merge(trees[index], value)
+            changed = True
+    if not changed:
+        return data
+    stream = io.StringIO()
+    parser.dump_all(trees, stream)
+    result = stream.getvalue()
+    if not text.lstrip().startswith("---"):
+        result = result.removeprefix("---\n")
+    return (result.replace("\n", "\r\n") if crlf else result).encode()
+
+
+def _parser() -> YAML:
+    from ruamel.yaml import YAML  # noqa: PLC0415 (start-up: only `fmt` needs it)
+
+    parser = YAML(typ="rt")
+    parser.preserve_quotes = True
+    parser.width = 140
+    parser.indent(mapping=2, sequence=4, offset=2)
+    return parser
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 (a stranger's YAML)
+    """The values without comments and styles."""
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    if isinstance(value, str):
+        return str(value)
+    return value
+
+
+def _merge(tree: Any, value: Any) -> None:  # noqa: ANN401 (a stranger's YAML)
+    """Makes a map or list hold the value, touching only what differs, so that comments stay at what they speak of."""
+    keys: Any = list(value) if isinstance(value, dict) else range(len(value))
+    for key in [key for key in tree if key not in value] if isinstance(value, dict) else ():
+        del tree[key]
+    for key in keys:
+        present = tree[key] if isinstance(value, list) or key in tree else None
+        if _plain(present) == value[key] and present is not None:
+            continue
+        same_map = isinstance(present, dict) and isinstance(value[key], dict)
+        same_list = isinstance(present, list) and isinstance(value[key], list) and len(present) == len(value[key])
+        if same_map or same_list:
+            _merge(present, value[key])
+        else:
+            tree[key] = value[key]
