@@ -308,6 +308,26 @@ def test_a_static_bootstrap_is_read_with_its_inline_routes():
     assert envoy.node == {"id": "n"}
 
 
+@pytest.mark.parametrize(("more", "status"), [({}, None), ({"forward_not_matching_preflights": False}, 200)])
+def test_a_preflight_of_another_origin_goes_upstream_unless_told(more: Json, status: int | None):
+    policy = {"@type": f"{HTTP}.cors.v3.CorsPolicy", "allow_origin_string_match": [{"exact": "http://a"}], **more}
+    guarded = route("a", typed_per_filter_config={"envoy.filters.http.cors": policy})
+    envoy = config(chain(manager(table(guarded), http_filter("cors.v3.Cors", {}))))
+    preflight = (("origin", "http://b"), ("access-control-request-method", "GET"))
+    assert trace(envoy, Request(host="x", method="OPTIONS", headers=preflight)).status == status
+
+
+@pytest.mark.parametrize(("wins", "value"), [(False, "table"), (True, "route")])
+def test_the_last_level_of_header_operations_has_the_last_word(wins: bool, value: str):
+    def adds(text: str) -> Json:
+        option = {"header": {"key": "x-level", "value": text}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}
+        return {"request_headers_to_add": [option]}
+
+    routes = {**table(route("a", **adds("route")), **adds("host")), **adds("table")}
+    envoy = config(chain(manager({**routes, "most_specific_header_mutations_wins": wins})))
+    assert ("x-level", value) in trace(envoy, Request(host="x")).request_headers
+
+
 def test_a_decision_as_json_keeps_its_keys_and_is_json():
     decision = trace(config(chain(manager(table(route("a"))))), Request(host="x"))
     found = json.loads(json.dumps(to_json(decision)))
