@@ -88,4 +88,5 @@ def suggestion(context: Context, host: str) -> str:
     elsewhere = context.namespaces_by_service.get(name, ())
     if elsewhere:
         return f"there is a `{name}` in namespace `{elsewhere[0]}`: write `{name}.{elsewhere[0]}.svc.cluster.local`"
-    return context.near(name, context.hosts_by_namespace.get(namespace, ()))
+    declared = context.hosts_by_namespace.get(namespace, ())
+    return context.near(name, declared) or f"namespace `{namespace}` has no Service of that name"

@@ -21,7 +21,9 @@ def find(context: Context) -> Iterator[Answer]:
                     holder.origin_of("spec", "gateways", index),
                     f"virtual service `{holder.name}` is bound to unknown gateway `{written}`",
                     label=f"read as `{name}`" if written != name else "",
-                    help=_elsewhere(context, name) or context.near(name, context.gateway_names),
+                    help=_elsewhere(context, name)
+                    or context.near(name, context.gateway_names)
+                    or "write `namespace/name` of a Gateway",
                 )
 
 

@@ -47,7 +47,7 @@ def _finding(context: Context, root: IstioObject[VirtualService], number: int, d
     return UNKNOWN_DELEGATE.at(
         place,
         f"virtual service `{root.name}` hands over to unknown delegate `{namespace}/{name}`",
-        help=context.near(f"{namespace}/{name}", known),
+        help=context.near(f"{namespace}/{name}", known) or "a delegate is a virtual service without `hosts`",
     )
 
 

@@ -28,7 +28,7 @@ def find(context: Context) -> Iterator[Answer]:
                         yield UNKNOWN_SERVICE_ACCOUNT.at(
                             policy.origin_of(*path, *place),
                             f"policy `{policy.name}` names unknown service account `{account}` of namespace `{namespace}`",
-                            help=context.near(account, names[namespace]),
+                            help=context.near(account, names[namespace]) or "write the account that the caller's Pods run with",
                         )
 
 

@@ -29,7 +29,7 @@ def find(context: Context) -> Iterator[Answer]:
                             gateway.origin_of("spec", "servers", index, "tls", *path),
                             f"gateway `{gateway.name}` uses unknown credential `{name}`",
                             label=f"no Secret of namespace `{namespace}`, where the gateway runs",
-                            help=context.near(name, names[namespace]),
+                            help=context.near(name, names[namespace]) or f"create the Secret `{name}` in namespace `{namespace}`",
                         )
 
 

@@ -1,0 +1,385 @@
+"""One bad and one good mesh for each rule. `{...}` documents are short forms that `expand` completes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Case:
+    code: str
+    bad: str
+    place: str  # of the finding, within the document
+    message: str
+    good: str
+    document: int = -1  # of the finding; the last one of `bad` by default
+
+
+def service(name: str = "catalog", namespace: str = "shop", ports: str = "{name: http, port: 80}", annotations: str = "") -> str:
+    return f"""
+apiVersion: v1
+kind: Service
+metadata: {{name: {name}, namespace: {namespace}, annotations: {{{annotations}}}}}
+spec: {{clusterIP: 10.0.0.1, selector: {{app: {name}}}, ports: [{ports}]}}
+---"""
+
+
+def deployment(app: str, namespace: str = "shop", version: str = "v1") -> str:
+    return f"""
+apiVersion: apps/v1
+kind: Deployment
+metadata: {{name: {app}-{version}, namespace: {namespace}}}
+spec: {{template: {{metadata: {{labels: {{app: {app}, version: {version}}}}}, spec: {{serviceAccountName: {app}}}}}}}
+---"""
+
+
+def istio(kind: str, name: str, spec: str, namespace: str = "shop") -> str:
+    group = {
+        "AuthorizationPolicy": "security.istio.io/v1",
+        "RequestAuthentication": "security.istio.io/v1",
+        "PeerAuthentication": "security.istio.io/v1",
+    }.get(kind, "networking.istio.io/v1")
+    return f"""
+apiVersion: {group}
+kind: {kind}
+metadata: {{name: {name}, namespace: {namespace}}}
+spec: {spec}
+---"""
+
+
+def route(spec: str, name: str = "web", namespace: str = "shop") -> str:
+    return istio("VirtualService", name, spec, namespace)
+
+
+def rule(spec: str, name: str = "catalog", namespace: str = "shop") -> str:
+    return istio("DestinationRule", name, spec, namespace)
+
+
+def gateway(servers: str, name: str = "edge", selector: str = "{istio: edge}") -> str:
+    return istio("Gateway", name, f"{{selector: {selector}, servers: [{servers}]}}")
+
+
+def policy(spec: str, name: str = "access") -> str:
+    return istio("AuthorizationPolicy", name, spec)
+
+
+TO_CATALOG = "{hosts: [catalog], http: [{route: [{destination: {host: catalog}}]}]}"
+V1_V2 = "subsets: [{name: v1, labels: {version: v1}}, {name: v2, labels: {version: v2}}]"
+HTTP_SERVER = "{port: {number: 80, name: http, protocol: HTTP}, hosts: [a.example]}"
+TLS_SERVER = "{port: {number: 443, name: https, protocol: HTTPS}, hosts: [a.example], tls: {mode: SIMPLE, credentialName: cert}}"
+TCP_PORT = "{name: http, port: 80, targetPort: 8080}, {name: tcp, port: 9000}"
+JWT = istio("RequestAuthentication", "jwt", "{selector: {matchLabels: {app: catalog}}, jwtRules: [{issuer: a, jwks: '{}'}]}")
+
+REFERENCES = (
+    Case(
+        "MG0104",
+        bad=service() + route("{hosts: [web], http: [{route: [{destination: {host: catlog}}]}]}"),
+        place="spec.http[0].route[0].destination.host",
+        message="virtual service `web` sends to unknown service `catlog`",
+        good=service() + route("{hosts: [web], http: [{route: [{destination: {host: catalog}}]}]}"),
+    ),
+    Case(
+        "MG0105",
+        bad=service("ledger", "payments", annotations="networking.istio.io/exportTo: .")
+        + route("{hosts: [web], http: [{route: [{destination: {host: ledger.payments.svc.cluster.local}}]}]}"),
+        place="spec.http[0].route[0].destination.host",
+        message="service `ledger.payments.svc.cluster.local` is not visible to clients in namespace `shop`",
+        good=service("ledger", "payments", annotations="networking.istio.io/exportTo: shop")
+        + route("{hosts: [web], http: [{route: [{destination: {host: ledger.payments.svc.cluster.local}}]}]}"),
+    ),
+    Case(
+        "MG0106",
+        bad=service()
+        + rule(f"{{host: catalog, {V1_V2}}}")
+        + route("{hosts: [catalog], http: [{route: [{destination: {host: catalog, subset: v3}}]}]}"),
+        place="spec.http[0].route[0].destination.subset",
+        message="`catalog` has no subset `v3` for clients in namespace `shop`",
+        good=service()
+        + rule(f"{{host: catalog, {V1_V2}}}")
+        + route("{hosts: [catalog], http: [{route: [{destination: {host: catalog, subset: v2}}]}]}"),
+    ),
+    Case(
+        "MG0107",
+        bad=gateway(HTTP_SERVER) + route("{hosts: [a.example], gateways: [edgy], http: []}"),
+        place="spec.gateways[0]",
+        message="virtual service `web` is bound to unknown gateway `edgy`",
+        good=gateway(HTTP_SERVER) + route("{hosts: [a.example], gateways: [edge, mesh], http: []}"),
+    ),
+    Case(
+        "MG0108",
+        bad=gateway(HTTP_SERVER) + route("{hosts: [a.example, b.example], gateways: [edge], http: []}"),
+        place="spec.hosts[1]",
+        message="no gateway of virtual service `web` serves host `b.example`",
+        good=gateway(HTTP_SERVER) + route("{hosts: ['*.example'], gateways: [edge], http: []}"),
+    ),
+    Case(
+        "MG0109",
+        bad=service() + service("api", "infra") + rule("{host: catalog}", namespace="infra"),
+        place="spec.host",
+        message="destination rule `catalog` is for unknown service `catalog`",
+        good=service() + rule("{host: catalog}"),
+    ),
+    Case(
+        "MG0110",
+        bad=deployment("catalog") + policy("{selector: {matchLabels: {app: catlog}}}"),
+        place="spec.selector.matchLabels",
+        message="AuthorizationPolicy `access` selects no workload of namespace `shop`",
+        good=deployment("catalog") + policy("{selector: {matchLabels: {app: catalog}}}"),
+    ),
+    Case(
+        "MG0111",
+        bad=route("{hosts: [a.example], http: [{delegate: {name: items, namespace: shop}}]}"),
+        place="spec.http[0].delegate",
+        message="virtual service `web` hands over to unknown delegate `shop/items`",
+        good=route("{http: [{route: [{destination: {host: catalog}}]}]}", "items")
+        + route("{hosts: [a.example], http: [{delegate: {name: items, namespace: shop}}]}"),
+    ),
+    Case(
+        "MG0112",
+        bad="""
+apiVersion: v1
+kind: ServiceAccount
+metadata: {name: webapp, namespace: shop}
+---"""
+        + policy("{rules: [{from: [{source: {principals: [cluster.local/ns/shop/sa/webap]}}]}]}"),
+        place="spec.rules[0].from[0].source.principals[0]",
+        message="policy `access` names unknown service account `webap` of namespace `shop`",
+        good="""
+apiVersion: v1
+kind: ServiceAccount
+metadata: {name: webapp, namespace: shop}
+---"""
+        + policy("{rules: [{from: [{source: {principals: [cluster.local/ns/shop/sa/webapp, '*/sa/x']}}]}]}"),
+    ),
+    Case(
+        "MG0113",
+        bad="""
+apiVersion: v1
+kind: Secret
+metadata: {name: certificate, namespace: shop}
+---"""
+        + gateway(TLS_SERVER),
+        place="spec.servers[0].tls.credentialName",
+        message="gateway `edge` uses unknown credential `cert`",
+        good="""
+apiVersion: v1
+kind: Secret
+metadata: {name: cert, namespace: shop}
+---"""
+        + gateway(TLS_SERVER),
+    ),
+    Case(
+        "MG0114",
+        bad=service() + deployment("catalog") + rule(f"{{host: catalog, {V1_V2}}}"),
+        place="spec.subsets[1]",
+        message="subset `v2` of `catalog` has no workload",
+        good=service() + deployment("catalog") + deployment("catalog", version="v2") + rule(f"{{host: catalog, {V1_V2}}}"),
+    ),
+    Case(
+        "MG0115",
+        bad=route(TO_CATALOG, "a") + route(TO_CATALOG, "b"),
+        place="spec.hosts[0]",
+        message="virtual services `shop/b` and `shop/a` are both for `catalog.shop.svc.cluster.local` in the mesh, "
+        "and a sidecar uses one of them",
+        good=route("{hosts: [api.example], exportTo: [.], http: []}", "a")
+        + route("{hosts: [api.example], exportTo: [.], http: []}", "b", "payments"),
+    ),
+    Case(
+        "MG0116",
+        bad=rule(f"{{host: catalog, {V1_V2}}}", "a")
+        + rule("{host: catalog.shop.svc.cluster.local, subsets: [{name: v2, labels: {a: b}}]}", "b"),
+        place="spec.subsets[0]",
+        message="subset `v2` of `catalog.shop.svc.cluster.local` is dropped: destination rule `a` has it already",
+        good=rule(f"{{host: catalog, {V1_V2}}}", "a") + rule("{host: catalog, subsets: [{name: v3, labels: {a: b}}]}", "b"),
+    ),
+    Case(
+        "MG0117",
+        bad=rule("{host: catalog, trafficPolicy: {outlierDetection: {}}}", "a")
+        + rule("{host: catalog, trafficPolicy: {loadBalancer: {simple: RANDOM}}}", "b"),
+        place="spec.trafficPolicy",
+        message="the traffic policy for `catalog.shop.svc.cluster.local` is dropped: destination rule `a` has set one",
+        good=rule("{host: catalog, trafficPolicy: {outlierDetection: {}}}", "a") + rule(f"{{host: catalog, {V1_V2}}}", "b"),
+    ),
+)
+
+TRAFFIC = (
+    Case(
+        "MG0301",
+        bad=route("{hosts: [a], http: [{name: all, match: [{uri: {prefix: /api}}]}, {match: [{uri: {prefix: /api/v2}}]}]}"),
+        place="spec.http[1]",
+        message="rule 2 of virtual service `web` is never used: rule `all` takes all its requests",
+        good=route("{hosts: [a], http: [{match: [{uri: {prefix: /api/v2}}]}, {match: [{uri: {prefix: /api}}]}, {}]}"),
+    ),
+    Case(
+        "MG0302",
+        bad=route("{hosts: [a], http: [{route: [{destination: {host: a}, weight: 0}, {destination: {host: b}}]}]}"),
+        place="spec.http[0].route",
+        message="no destination of this split of virtual service `web` has a weight",
+        good=route("{hosts: [a], http: [{route: [{destination: {host: a}, weight: 0}]}]}"),
+    ),
+    Case(
+        "MG0303",
+        bad=route("{hosts: [a], tcp: [{route: [{destination: {host: a}, weight: 90}, {destination: {host: b}, weight: 5}]}]}"),
+        place="spec.tcp[0].route",
+        message="the weights of this split of virtual service `web` add up to 95, not 100",
+        good=route("{hosts: [a], tcp: [{route: [{destination: {host: a}, weight: 90}, {destination: {host: b}, weight: 10}]}]}"),
+    ),
+    Case(
+        "MG0304",
+        bad=route(
+            "{hosts: [a], http: [{route: [{destination: {host: a, subset: v1}, weight: 90},"
+            " {destination: {host: a.shop.svc.cluster.local, subset: v1}, weight: 10}]}]}"
+        ),
+        place="spec.http[0].route[1]",
+        message="this split of virtual service `web` sends to `a.shop.svc.cluster.local@v1` twice",
+        good=route(
+            "{hosts: [a], http: [{route: [{destination: {host: a, subset: v1}, weight: 90},"
+            " {destination: {host: a, subset: v2}, weight: 10}]}]}"
+        ),
+    ),
+    Case(
+        "MG0305",
+        bad=service(ports=TCP_PORT) + route("{hosts: [web], http: [{route: [{destination: {host: catalog}}]}]}"),
+        place="spec.http[0].route[0].destination",
+        message="destination `catalog` has 2 ports, and the route names none",
+        good=service(ports=TCP_PORT)
+        + route("{hosts: [web], http: [{route: [{destination: {host: catalog, port: {number: 80}}}]}]}")
+        + route(TO_CATALOG, "own"),
+    ),
+)
+
+SECURITY = (
+    Case(
+        "MG0401",
+        bad=policy("{action: ALLOW, rules: [{}]}"),
+        place="spec.rules[0]",
+        message="policy `access` allows every request from anyone",
+        good=policy("{rules: [{from: [{source: {principals: ['*']}}]}]}") + policy("{}", "deny-all"),
+    ),
+    Case(
+        "MG0402",
+        bad=service(ports=TCP_PORT) + policy("{action: DENY, rules: [{to: [{operation: {methods: [DELETE]}}]}]}"),
+        place="spec.rules[0]",
+        message="on TCP port 9000 of `catalog` this rule of policy `access` denies more than it says",
+        good=service(ports=TCP_PORT)
+        + policy("{action: DENY, rules: [{to: [{operation: {methods: [DELETE], ports: ['8080']}}]}]}"),
+    ),
+    Case(
+        "MG0403",
+        bad=service(ports=TCP_PORT) + policy("{rules: [{to: [{operation: {paths: [/x]}}]}]}"),
+        place="spec.rules",
+        message="policy `access` closes TCP port 9000 of `catalog`",
+        good=service(ports=TCP_PORT)
+        + policy("{rules: [{to: [{operation: {paths: [/x]}}]}, {from: [{source: {namespaces: [shop]}}]}]}"),
+    ),
+    Case(
+        "MG0404",
+        bad=JWT,
+        place="spec.jwtRules",
+        message="requests without a token pass `jwt`: no policy asks for one",
+        good=JWT + policy("{action: DENY, rules: [{from: [{source: {notRequestPrincipals: ['*']}}]}]}"),
+    ),
+    Case(
+        "MG0405",
+        bad=policy(
+            "{selector: {matchLabels: {app: forum}}, rules: [{when: [{key: 'request.auth.claims[group]', values: [a]}]}]}"
+        ),
+        place="spec.rules[0]",
+        message="policy `access` asks for a token, and no RequestAuthentication verifies one for its workloads",
+        good=JWT
+        + policy(
+            "{selector: {matchLabels: {app: catalog}}, rules: [{when: [{key: 'request.auth.claims[group]', values: [a]}]}]}"
+        ),
+    ),
+    Case(
+        "MG0406",
+        bad=service()
+        + istio("PeerAuthentication", "strict", "{mtls: {mode: STRICT}}")
+        + rule("{host: catalog, trafficPolicy: {tls: {mode: DISABLE}}}"),
+        place="spec.trafficPolicy.tls",
+        message="destination rule `catalog` turns mutual TLS off, which port 80 of `catalog.shop.svc.cluster.local` demands",
+        good=service()
+        + istio("PeerAuthentication", "strict", "{mtls: {mode: STRICT}}")
+        + rule("{host: catalog, trafficPolicy: {tls: {mode: ISTIO_MUTUAL}}}"),
+    ),
+)
+
+GATEWAY = (
+    Case(
+        "MG0501",
+        bad=gateway(TLS_SERVER, "a") + gateway(TLS_SERVER, "b"),
+        place="spec.servers[0].hosts[0]",
+        message="port 443 of gateway `b`: host `a.example` is served by `a` already",
+        good=gateway(TLS_SERVER, "a")
+        + gateway(TLS_SERVER, "b", "{istio: other}")
+        + gateway(HTTP_SERVER, "c")
+        + gateway(HTTP_SERVER, "d"),
+    ),
+    Case(
+        "MG0502",
+        bad=gateway("{port: {number: 443, name: x, protocol: HTTP}, hosts: [a.example], tls: {mode: SIMPLE}}"),
+        place="spec.servers[0].port.protocol",
+        message="gateway `edge`: port 443 speaks HTTP, which takes no certificate",
+        good=gateway(f"{TLS_SERVER}, {HTTP_SERVER[:-1]}, tls: {{httpsRedirect: true}}}}"),
+    ),
+    Case(
+        "MG0503",
+        bad=gateway(f"{HTTP_SERVER}, {TLS_SERVER}"),
+        place="spec.servers[0].hosts[0]",
+        message="gateway `edge` serves `a.example` in plaintext on port 80 beside TLS",
+        good=gateway(f"{HTTP_SERVER[:-1]}, tls: {{httpsRedirect: true}}}}, {TLS_SERVER}"),
+    ),
+    Case(
+        "MG0504",
+        bad=gateway("{port: {number: 443, name: tls, protocol: TLS}, hosts: [a.example], tls: {mode: PASSTHROUGH}}")
+        + route("{hosts: [a.example], gateways: [edge], http: [{route: [{destination: {host: catalog}}]}]}"),
+        place="spec.http",
+        message="the `http` rules of virtual service `web` are never used: gateway `edge` passes TLS through unopened",
+        good=gateway(TLS_SERVER)
+        + route("{hosts: [a.example], gateways: [edge], http: [{route: [{destination: {host: catalog}}]}]}"),
+    ),
+)
+
+RESILIENCE = (
+    Case(
+        "MG0601",
+        bad=route("{hosts: [a], http: [{timeout: 2s, retries: {attempts: 3, perTryTimeout: 1s}}]}"),
+        place="spec.http[0].retries",
+        message="the timeout of 2s ends requests of virtual service `web` before all tries have run",
+        good=route("{hosts: [a], http: [{timeout: 4s, retries: {attempts: 3, perTryTimeout: 1s}}]}"),
+    ),
+    Case(
+        "MG0602",
+        bad=rule("{host: a, trafficPolicy: {loadBalancer: {localityLbSetting: {failover: [{from: eu, to: us}]}}}}"),
+        place="spec.trafficPolicy.loadBalancer.localityLbSetting",
+        message="the locality failover of destination rule `catalog` never acts without outlier detection",
+        good=rule(
+            "{host: a, trafficPolicy: {outlierDetection: {},"
+            " loadBalancer: {localityLbSetting: {failover: [{from: eu, to: us}]}}}}"
+        ),
+    ),
+    Case(
+        "MG0603",
+        bad=rule(
+            "{host: a, trafficPolicy: {outlierDetection: {interval: 5s, baseEjectionTime: 1m}},"
+            " subsets: [{name: v1, trafficPolicy: {outlierDetection: {interval: 1s}}}]}"
+        ),
+        place="spec.subsets[0].trafficPolicy.outlierDetection",
+        message="`outlierDetection` of subset `v1` drops `baseEjectionTime` of the rule's own",
+        good=rule(
+            "{host: a, trafficPolicy: {outlierDetection: {interval: 5s}},"
+            " subsets: [{name: v1, trafficPolicy: {outlierDetection: {interval: 1s}}}]}"
+        ),
+    ),
+    Case(
+        "MG0604",
+        bad=rule("{host: a, trafficPolicy: {outlierDetection: {}, portLevelSettings: [{port: {number: 80}, tls: {}}]}}"),
+        place="spec.trafficPolicy.portLevelSettings[0]",
+        message="on port 80 of `a` the rule's `outlierDetection` does not hold",
+        good=rule(
+            "{host: a, trafficPolicy: {outlierDetection: {}, portLevelSettings: [{port: {number: 80}, outlierDetection: {}}]}}"
+        ),
+    ),
+)
+
+CASES = (*REFERENCES, *TRAFFIC, *SECURITY, *GATEWAY, *RESILIENCE)
