@@ -8,7 +8,9 @@ everything polls with a deadline.
 from __future__ import annotations
 
 import http.client
+import itertools
 import json
+import os
 import shutil
 import signal
 import socket
@@ -37,11 +39,22 @@ def find_envoy() -> Path:
     return Path(found)
 
 
+_candidates = itertools.count(10_000 + os.getpid() * 37 % 20_000)
+
+
 def free_port() -> int:
-    """A TCP port that was free a moment ago; prefer port 0 and `RunningEnvoy.listener_port` where that is possible."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A TCP port that was free a moment ago, below the range that the kernel gives to clients.
+
+    Prefer port 0 and `RunningEnvoy.listener_port` where that is possible.
+    """
+    for port in _candidates:
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise AssertionError
 
 
 def wait_until(condition: Callable[[], bool], what: str, *, seconds: float = 30.0) -> None:
