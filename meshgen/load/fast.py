@@ -1,6 +1,6 @@
 """The fast reading: `yaml-rs`, and `json` for JSON, only for texts on which they cannot differ from the reference.
 
-docs/decisions/0002-yaml-parsing.md has the figures; tests/property/test_load_yaml.py holds both readings equal.
+docs/decisions/0002-yaml-parsing.md has the figures; tests/property/test_load_readings.py holds both readings equal.
 """
 
 from __future__ import annotations
@@ -50,6 +50,7 @@ _DOUBTFUL = (
     # 40 columns of indentation hold at most 80 levels, brackets on one line 6 more: MAX_DEPTH is out of reach.
     re.compile(r"\n[ \-]{40}"),
 )
+_DEEP_START = re.compile(r"[ \-]{40}")
 
 
 def _flow(levels: int) -> str:
@@ -69,7 +70,7 @@ def is_plain(text: str) -> bool:
     """Whether the fast reading of this text is known to be the reference's, as far as its characters tell."""
     if any(doubtful in text for doubtful in _DOUBTFUL_TEXT) or _BRACKETS_CLOSE.fullmatch(text) is None:
         return False
-    return not text.startswith(" " * 40) and all(doubtful.search(text) is None for doubtful in _DOUBTFUL)
+    return _DEEP_START.match(text) is None and all(doubtful.search(text) is None for doubtful in _DOUBTFUL)
 
 
 def read_fast(text: str) -> tuple[bool, JsonValue]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, ValidationError
 from pydantic.alias_generators import to_camel
@@ -248,24 +249,25 @@ def _message(message: str, context: Mapping[str, Any]) -> str:
 
 def _fields(path: JsonPath) -> list[str]:
     """The fields that exist at a path, for did-you-mean."""
-    model: Any = _ProjectDocument
+    annotation: Any = _ProjectDocument
     for part in path:
-        if isinstance(part, str) and isinstance(model, type) and issubclass(model, BaseModel):
-            field = next((f for f in model.model_fields.values() if f.alias == part), None)
-            annotation = field.annotation if field is not None else None
-        else:
-            annotation = model
-        model = _inner(annotation)
+        annotation = _step(_plain_type(annotation), part)
+    model = _plain_type(annotation)
     if not (isinstance(model, type) and issubclass(model, BaseModel)):
         return []
     return sorted(field.alias or name for name, field in model.model_fields.items())
 
 
-def _inner(annotation: Any) -> Any:  # noqa: ANN401 - a type expression
-    """The model inside of `X | None`, `list[X]`, `dict[str, X]` and Annotated."""
-    while not isinstance(annotation, type) or getattr(annotation, "__args__", None):
-        arguments = [part for part in getattr(annotation, "__args__", ()) if part is not type(None)]
-        if not arguments:
-            return None
-        annotation = arguments[-1] if annotation is not None else None
+def _step(annotation: Any, part: str | int) -> Any:  # noqa: ANN401 - type expressions
+    """The type of a field, of a list's items or of a map's values."""
+    if get_origin(annotation) in {list, dict}:
+        return get_args(annotation)[-1]
+    fields = annotation.model_fields.values() if isinstance(annotation, type) and issubclass(annotation, BaseModel) else ()
+    return next((field.annotation for field in fields if field.alias == part), None)
+
+
+def _plain_type(annotation: Any) -> Any:  # noqa: ANN401 - type expressions
+    """The type inside of `X | None` and `Annotated[X, …]`."""
+    while get_origin(annotation) in {Annotated, Union, UnionType}:
+        annotation = get_args(annotation)[0]
     return annotation

@@ -178,7 +178,7 @@ class Source:
             trace = trace.tb_next
         kind, text = describe(error)
         if isinstance(error, SyntaxError) and not found:
-            text = error.msg
+            text = f"{type(error).__name__}: {error.msg}"
         self.report(event="error", kind=kind, file=file, line=line or 1, text=text)
 
 

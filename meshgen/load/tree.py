@@ -47,7 +47,7 @@ class WorkTree:
         try:
             with os.scandir(path) as entries:
                 ordered = sorted(entries, key=lambda entry: entry.name)
-        except NotADirectoryError:
+        except (FileNotFoundError, NotADirectoryError):
             return
         except OSError as error:
             diagnostics.append(_unreadable(prefix.rstrip("/") or ".", error))
@@ -56,7 +56,7 @@ class WorkTree:
             name = prefix + entry.name
             if entry.name.startswith("."):
                 continue
-            if not entry.is_dir():
+            if not _is_directory(entry):
                 yield name
                 continue
             real = os.path.realpath(entry.path) if entry.is_symlink() else ""
@@ -79,6 +79,13 @@ class WorkTree:
         except OSError as error:
             return _unreadable(path, error)
         return data if len(data) <= MAX_FILE else too_large(path)
+
+
+def _is_directory(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself
+        return False
 
 
 def too_large(path: str) -> Diagnostic:
