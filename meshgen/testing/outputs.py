@@ -1,0 +1,84 @@
+"""What a golden case's sources give, as the files that the case stores."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from meshgen.emit.envoy.bootstrap import filesystem_bootstrap
+from meshgen.emit.envoy.delivery import render
+from meshgen.emit.istio.yaml_writer import dump_documents
+from meshgen.journey import Question, UnanswerableError, ask
+from meshgen.json import JsonValue
+from meshgen.load.load import Options
+from meshgen.load.project import PROJECT_FILE, Project, Source
+from meshgen.pipeline import Result, compile_project, envoy_snapshots
+from meshgen.report.terminal import render_diagnostics
+from meshgen.report.terminal_trace import render_decision
+from meshgen.testing.golden import Case
+
+ROOT = "/etc/meshgen/envoy"
+"""Where the files of a case's proxies are said to be, whatever machine compiles it."""
+
+
+def compile_case(case: Case) -> Result:
+    """Compiles the case's project, or all sources of its folder where that has no project file."""
+    has_project = (case.source / PROJECT_FILE).is_file()
+    project = None if has_project else Project(sources=[Source(path="")])
+    return compile_project(case.source, Options(environment=case.environment or None, project=project))
+
+
+def render_outputs(case: Case) -> dict[str, bytes]:
+    """The outputs that the case asks for: path beside case.toml → bytes."""
+    result = compile_case(case)
+    files: dict[str, bytes] = {}
+    if "istio" in case.outputs:
+        files["istio.yaml"] = dump_documents([artifact.object for artifact in result.artifacts])
+    if "diagnostics" in case.outputs:
+        text = render_diagnostics(result.diagnostics, result.texts, color=False)
+        files["diagnostics.txt"] = (text.rstrip() + "\n").encode() if text else b""
+    if "envoy" in case.outputs:
+        files |= dict(_envoy(case, result))
+    if "trace" in case.outputs:
+        files["trace.txt"] = "\n".join(_trace(case, result)).encode()
+    return files
+
+
+def _envoy(case: Case, result: Result) -> Iterator[tuple[str, bytes]]:
+    chosen = [proxy for proxy in result.proxies if not case.proxies or proxy.id in case.proxies]
+    snapshots, _ = envoy_snapshots(result.mesh, chosen) if result.mesh is not None and not result.failed else ((), ())
+    for snapshot in snapshots:
+        place = Path("envoy") / snapshot.proxy.namespace / snapshot.proxy.name
+        yield f"{place}/bootstrap.json", render(filesystem_bootstrap(snapshot, f"{ROOT}/{snapshot.proxy.id}"))
+        for kind in ("listeners", "routes", "clusters", "endpoints"):
+            resources: list[JsonValue] = list(getattr(snapshot, kind))
+            yield f"{place}/{kind}.json", render({kind: resources})
+
+
+def _trace(case: Case, result: Result) -> Iterator[str]:
+    for arguments in case.trace:
+        yield f"$ meshgen trace {' '.join(arguments)}"
+        if result.mesh is None:
+            continue
+        try:
+            hops = ask(result.mesh, result.proxies, _question(arguments))
+        except UnanswerableError as error:
+            yield f"{error}\n"
+            continue
+        for hop in hops:
+            yield f"{hop.side} {hop.proxy.id}\n{render_decision(hop.decision)}"
+
+
+def _question(arguments: tuple[str, ...]) -> Question:
+    """`--from`, `--gateway`, `-X`, `-H name:value` and the URL, as `meshgen trace` takes them."""
+    options = {"--from": "", "--gateway": "", "-X": "GET"}
+    headers, url, rest = [], "", iter(arguments)
+    for argument in rest:
+        if argument == "-H":
+            name, _, value = next(rest).partition(":")
+            headers.append((name.strip(), value.strip()))
+        elif argument in options:
+            options[argument] = next(rest)
+        else:
+            url = argument
+    return Question(url=url, method=options["-X"], headers=tuple(headers), source=options["--from"], gateway=options["--gateway"])
