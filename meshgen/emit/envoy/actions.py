@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from meshgen.emit.envoy.extension import millionths
@@ -11,6 +11,7 @@ from meshgen.emit.envoy.hash_policy import consistent_hash, hash_policy
 from meshgen.emit.envoy.header_operations import HeaderChanges, header_changes, joined
 from meshgen.emit.envoy.names import outbound_cluster
 from meshgen.emit.envoy.retries import retry_policy
+from meshgen.istio.destination_rule import DestinationRule
 from meshgen.istio.shared import Destination
 from meshgen.istio.virtual_service import (
     HTTPDirectResponse,
@@ -45,6 +46,14 @@ class RouteScope:
     services: Mapping[str, Service]  # known here, by host: a destination without port means a service's only port
     tls: bool = False  # whether clients speak TLS
     decorated: bool = False  # whether spans are named after the destination (a tracer is configured)
+    _rules: dict[str, DestinationRule | None] = field(default_factory=dict, init=False, compare=False, repr=False)
+
+    def destination_rule(self, host: str) -> DestinationRule | None:
+        """The destination rule in effect for a host, looked up once a table."""
+        if host not in self._rules:
+            found = self.mesh.destination_rule(host, self.proxy)
+            self._rules[host] = found.spec if found is not None else None
+        return self._rules[host]
 
 
 def cluster_of(destination: Destination, scope: RouteScope) -> str:
@@ -154,11 +163,11 @@ def _weights(destinations: tuple[HTTPRouteDestination, ...], scope: RouteScope) 
 
 
 def _hash(destination: Destination, scope: RouteScope) -> JsonObject | None:
-    rule = scope.mesh.destination_rule(destination.host, scope.proxy)
+    rule = scope.destination_rule(destination.host)
     if rule is None:
         return None
     port = destination.port.number if destination.port is not None else None
-    return hash_policy(consistent_hash(rule.spec, destination.subset or "", port or 0))
+    return hash_policy(consistent_hash(rule, destination.subset or "", port or 0))
 
 
 def _mirrors(rule: HTTPRoute, scope: RouteScope) -> list[JsonValue]:

@@ -82,8 +82,7 @@ def _operation(found: Found, rule: HTTPRoute, path: JsonObject, scope: RouteScop
 
 def default_route(service: Service, port: Port, scope: RouteScope) -> JsonObject:
     """The route of a service that no virtual service speaks of."""
-    rule = scope.mesh.destination_rule(service.host, scope.proxy, service.namespace)
-    hashed = hash_policy(consistent_hash(rule.spec if rule else None, "", port.number))
+    hashed = hash_policy(consistent_hash(scope.destination_rule(service.host), "", port.number))
     target: JsonObject = {**NO_TIMEOUT, "cluster": outbound_cluster(port.number, "", service.host)}
     retries = retry_policy(None, scope.mesh.config.default_http_retry_policy, hashed=False)
     if retries is not None:

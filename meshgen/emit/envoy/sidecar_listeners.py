@@ -176,7 +176,9 @@ class OutboundListeners:
         name = f"{draft.bind}_{draft.port}"
         chains = list(draft.chains)
         if draft.routes:
-            chains.insert(0, self._http_chain(name, draft.routes))
+            # A socket of our own that serves HTTP alone has nothing to tell apart.
+            told_apart = self._captured or bool(draft.chains) or draft.default is not None
+            chains.insert(0, self._http_chain(name, draft.routes, PLAIN_HTTP if told_apart else None))
         found: JsonObject = {
             "name": name,
             "address": socket_address(draft.bind, draft.port),
@@ -192,7 +194,7 @@ class OutboundListeners:
         filters = inspectors(chains)
         return found | ({"listener_filters": filters} if filters else {})
 
-    def _http_chain(self, listener: str, table: str) -> JsonObject:
+    def _http_chain(self, listener: str, table: str, match: JsonObject | None) -> JsonObject:
         manager = Manager(
             stat_prefix=f"outbound_{listener}",
             routes=route_discovery(table),
@@ -202,8 +204,7 @@ class OutboundListeners:
             tracing=self._tracing,
         )
         built = http_connection_manager(manager, self._mesh.config)
-        # A socket of our own speaks HTTP only: nothing has to be told apart.
-        return filter_chain([built], PLAIN_HTTP if self._captured else None, handshake=True)
+        return filter_chain([built], match, handshake=True)
 
     def _virtual_outbound(self) -> JsonObject:
         """The socket that captured connections arrive at before they are handed to the listener of their address."""

@@ -5,16 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
+from weakref import WeakKeyDictionary
 
 from meshgen.emit.envoy.actions import RouteScope
 from meshgen.emit.envoy.names import PASSTHROUGH
 from meshgen.emit.envoy.routes import NO_TIMEOUT, default_route, http_routes
+from meshgen.istio.destination_rule import DestinationRule
 from meshgen.istio.hosts import CLUSTER_DOMAIN, is_wildcard, most_specific, overlaps
 from meshgen.istio.object import IstioObject
 from meshgen.istio.virtual_service import VirtualService
 from meshgen.json import JsonObject
 from meshgen.mesh import Mesh, Proxy, Resolution, Scope, Service
 from meshgen.values import Protocol
+
+_Shared = dict[tuple[object, ...], tuple[Scope, list[JsonObject]]]  # the scope too, so that its id stays its own
+_SHARED: WeakKeyDictionary[Mesh, _Shared] = WeakKeyDictionary()
+_BY_LABELS: WeakKeyDictionary[Mesh, bool] = WeakKeyDictionary()
 
 _SVC = f".svc.{CLUSTER_DOMAIN}"
 Found = IstioObject[VirtualService]
@@ -58,8 +64,30 @@ def virtual_host(host: str, port: int, domains: Sequence[str], routes: Sequence[
 def sidecar_virtual_hosts(mesh: Mesh, proxy: Proxy, visible: Scope, port: int, *, decorated: bool) -> list[JsonObject]:
     """The virtual hosts of a sidecar's HTTP listener on a service port, sorted by name, without the catch-all.
 
-    `port` 0 is a proxy port that serves all ports of all hosts.
+    `port` 0 is a proxy port that serves all ports of all hosts. Sidecars of a namespace that see the same share the result.
     """
+    labels = tuple(sorted(proxy.labels.items())) if _asks_for_labels(mesh) else ()
+    key = (id(visible), port, proxy.namespace, decorated, labels)
+    shared = _SHARED.setdefault(mesh, {})
+    if key not in shared:
+        shared[key] = (visible, _virtual_hosts(mesh, proxy, visible, port, decorated=decorated))
+    return shared[key][1]
+
+
+def _asks_for_labels(mesh: Mesh) -> bool:
+    """Whether some object looks at a client's labels, so that sidecars of one namespace may differ."""
+    known = _BY_LABELS.get(mesh)
+    if known is None:
+        known = _BY_LABELS[mesh] = any(rule.spec.workload_selector for rule in mesh.of_kind(DestinationRule)) or any(
+            match.source_labels
+            for found in mesh.of_kind(VirtualService)
+            for rule in found.spec.http or ()
+            for match in rule.match or ()
+        )
+    return known
+
+
+def _virtual_hosts(mesh: Mesh, proxy: Proxy, visible: Scope, port: int, *, decorated: bool) -> list[JsonObject]:
     services = dict(_on_port(visible.services, port))
     scope = RouteScope(mesh=mesh, proxy=proxy, port=port, gateways=frozenset({"mesh"}), services=services, decorated=decorated)
     taken = _Taken(services)
