@@ -224,3 +224,17 @@ redirect: {uri: /new, redirectCode: 300}
 Use one of the five, or a `directResponse` with a `Location` header.
 """,
 )
+
+UNKNOWN_HOSTS_REFUSED = Code(
+    number="MG0907",
+    slug="unknown-hosts-refused",
+    severity=Severity.INFO,
+    title="`ALLOW_ANY` cannot be honoured where connections are not intercepted",
+    page="""
+With `outboundTrafficPolicy: ALLOW_ANY` a sidecar passes what it does not know on to where the client was going. Only
+iptables can tell a sidecar where that was. On loopback sockets a request for an unknown host is answered with 502, as
+under `REGISTRY_ONLY`.
+
+Declare what is called as ServiceEntries, or set `REGISTRY_ONLY`, which says what happens anyway.
+""",
+)

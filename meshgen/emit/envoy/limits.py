@@ -12,6 +12,7 @@ from meshgen.diagnostics.catalogue.backend import (
     KEYS_NOT_DISCOVERED,
     NO_KNOWN_ENDPOINT,
     SUBSET_WITHOUT_ENDPOINT,
+    UNKNOWN_HOSTS_REFUSED,
 )
 from meshgen.emit.envoy.bootstrap import DEFAULTS, BootstrapOptions, dns_stand_in
 from meshgen.emit.envoy.delivery import Delivery
@@ -82,8 +83,8 @@ def _unresolved(view: ProxyView) -> Iterator[Diagnostic]:
             message = f"`{service.host}` is resolved for each request (`DYNAMIC_DNS`), which is not carried over yet"
             yield FIELD_NOT_CARRIED.at(service.origin, message, help="name the hosts, each with `resolution: DNS`")
     if view.outbound_mode != "REGISTRY_ONLY" and view.proxy.role is Role.SIDECAR and view.proxy.capture is Capture.LOOPBACK:
-        message = "hosts outside of the registry are refused (502): loopback capture knows no destination to pass them to"
-        yield DESTINATION_NOT_RESTORED.at(view.proxy.origin, message, help="declare what is called as ServiceEntries")
+        message = f"hosts that the mesh does not know get 502 at `{view.proxy.id}`: loopback capture has nowhere to pass them to"
+        yield UNKNOWN_HOSTS_REFUSED.at(view.proxy.origin, message, help="declare what is called as ServiceEntries")
 
 
 # --- security -------------------------------------------------------------------------------------------------------
