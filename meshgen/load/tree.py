@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -68,17 +69,19 @@ class WorkTree:
 
     def read(self, path: str) -> bytes | Diagnostic | None:
         """See Tree.read."""
-        full = self.root / path
+        full = os.path.join(self.root, path)  # noqa: PTH118 - half the cost of a Path, ten thousand times
         try:
-            with full.open("rb") as file:
-                if not full.is_file():
-                    return UNREADABLE_SOURCE.at(Origin(path, line=1), f"`{path}` is no file")
-                data = file.read(MAX_FILE + 1)
+            status = os.stat(full)  # noqa: PTH116 - as above
+            if not stat.S_ISREG(status.st_mode):  # opening a pipe would wait for its writer
+                return _unreadable(path, "it is no regular file")
+            if status.st_size > MAX_FILE:
+                return too_large(path)
+            with open(full, "rb", buffering=0) as file:  # noqa: PTH123 - as above
+                return file.read()
         except FileNotFoundError:
-            return _unreadable(path, "it is a broken link") if full.is_symlink() else None
+            return _unreadable(path, "it is a broken link") if Path(full).is_symlink() else None
         except OSError as error:
             return _unreadable(path, error)
-        return data if len(data) <= MAX_FILE else too_large(path)
 
 
 def _is_directory(entry: os.DirEntry[str]) -> bool:

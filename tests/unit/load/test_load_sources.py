@@ -104,8 +104,9 @@ def test_links_are_followed_but_not_in_circles(tmp_path: Path):
 def test_what_cannot_be_read_is_an_error_and_the_rest_is_read(tmp_path: Path):
     project(tmp_path)
     write(tmp_path, **{"mesh/a.yaml": resource("a"), "mesh/pipe.yaml/b.yaml": resource("b")})
+    os.mkfifo(tmp_path / "mesh" / "fifo.yaml")  # reading it would never end
     os.truncate(write(tmp_path, **{"mesh/huge.yaml": ""}) / "mesh" / "huge.yaml", MAX_FILE + 1)
-    assert loaded(tmp_path) == (["a", "b"], [("MG0022", "mesh/huge.yaml")])
+    assert loaded(tmp_path) == (["a", "b"], [("MG0021", "mesh/fifo.yaml"), ("MG0022", "mesh/huge.yaml")])
 
 
 def test_a_file_that_vanishes_between_listing_and_reading_is_an_error():
