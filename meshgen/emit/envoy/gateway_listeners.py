@@ -55,7 +55,8 @@ class GatewayListeners:
         taken: set[str] = set()
         chains = [chain for server in merged.others for chain in self._chains(server, taken)]
         if merged.http:
-            chains.append(self._http_chain(merged.http[0], name))
+            # Plain HTTP: whatever TLS settings a server of such a port has, they are not for its own connections.
+            chains.append(filter_chain([self._manager(merged.http[0], name)], handshake=True))
         if not chains:
             return None
         found: JsonObject = {
@@ -80,7 +81,8 @@ class GatewayListeners:
         elif server.passes_through:
             yield from self._passthrough(server, taken)
         elif server.routes and server.protocol is Protocol.HTTPS:
-            yield self._http_chain(server, server.server.name or f"{server.server.bind or ANY}_{server.port}")
+            name = server.server.name or f"{server.server.bind or ANY}_{server.port}"
+            yield self._server_chain(server, [self._manager(server, name)])
         else:
             filters = self._tcp_filters(server)
             if filters:
@@ -94,7 +96,7 @@ class GatewayListeners:
         return chain
 
     # --- HTTP ---------------------------------------------------------------------------------------------------
-    def _http_chain(self, server: GatewayServer, listener: str) -> JsonObject:
+    def _manager(self, server: GatewayServer, listener: str) -> JsonObject:
         manager = Manager(
             stat_prefix=f"outbound_{listener}",
             routes=route_discovery(server.routes),
@@ -103,7 +105,7 @@ class GatewayListeners:
             access_log=self._log,
             tracing=self._tracing,
         )
-        return self._server_chain(server, [http_connection_manager(manager, self._mesh.config)])
+        return http_connection_manager(manager, self._mesh.config)
 
     @cached_property
     def _http_filters(self) -> list[JsonValue]:

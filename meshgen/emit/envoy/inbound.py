@@ -16,7 +16,6 @@ from meshgen.emit.envoy.filters.standard import http_filters
 from meshgen.emit.envoy.hcm import SIDECAR_INBOUND, Manager, http_connection_manager
 from meshgen.emit.envoy.inbound_matches import (
     HTTP_ALPN,
-    ChainMatch,
     Speaks,
     chain_matches,
     speaks,
@@ -99,6 +98,10 @@ class InboundListeners:
     # --- chains -------------------------------------------------------------------------------------------------
     def _chains(self, port: InboundPort) -> Iterator[JsonObject]:
         mode = self._mesh.mutual_tls_mode(self._proxy.namespace, self._proxy.labels, port.number)
+        socket = self._mutual_tls
+        if port.tls is not None and mode == "DISABLE":
+            # A Sidecar's ingress listener may terminate TLS of its own where the mesh's is off.
+            mode, socket = "STRICT", downstream_tls(port.tls, self._mesh.config, alpn=HTTP_ALPN)
         captured = self._proxy.capture is Capture.IPTABLES and not port.bound
         cluster = inbound_cluster(port.number)
         table = _routes(port, cluster)
@@ -106,7 +109,7 @@ class InboundListeners:
         for match in chain_matches(mode, speaks(port.protocol)):
             wanted: JsonObject = {"destination_port": port.number, **match.fields} if captured else dict(match.fields)
             filters = self._http(port, table, f"inbound_{name}") if match.http else self._tcp(cluster)
-            yield self._chain(match, wanted, filters, name, port)
+            yield _chain(filters, wanted, name, socket if match.terminates else None)
 
     def _passthrough(self, port: int | None) -> Iterator[JsonObject]:
         """Chains for ports that no service has: through, with the workload's mutual TLS."""
@@ -117,16 +120,7 @@ class InboundListeners:
             wanted: JsonObject = {"destination_port": port, **match.fields} if port else dict(match.fields)
             filters = self._http(unknown, table, INBOUND_PASSTHROUGH) if match.http else self._tcp(INBOUND_PASSTHROUGH)
             name = "virtualInbound-catchall-http" if match.http else "virtualInbound"
-            yield self._chain(match, wanted, filters, name, unknown)
-
-    def _chain(self, match: ChainMatch, wanted: JsonObject, filters: list[JsonValue], name: str, port: InboundPort) -> JsonObject:
-        chain = filter_chain(filters, wanted, name=name)
-        if match.terminates:
-            chain["transport_socket"] = self._mutual_tls
-        elif port.tls is not None and not match.fields.get("application_protocols"):
-            # A Sidecar's ingress listener with TLS of its own, where the mesh's is off.
-            chain["transport_socket"] = downstream_tls(port.tls, self._mesh.config, alpn=HTTP_ALPN)
-        return chain
+            yield _chain(filters, wanted, name, self._mutual_tls if match.terminates else None)
 
     @cached_property
     def _mutual_tls(self) -> JsonObject:
@@ -174,6 +168,11 @@ class InboundListeners:
             Slot.EXT_AUTHZ: ext_authz.network_filters(self._mesh, self._proxy),
             Slot.RBAC: rbac.network_filters(self._mesh, self._proxy),
         }
+
+
+def _chain(filters: list[JsonValue], wanted: JsonObject, name: str, socket: JsonObject | None) -> JsonObject:
+    chain = filter_chain(filters, wanted, name=name)
+    return chain if socket is None else {**chain, "transport_socket": socket}
 
 
 def _routes(port: InboundPort, cluster: str) -> JsonObject:

@@ -25,6 +25,7 @@ from meshgen.emit.envoy.listeners import (
 from meshgen.emit.envoy.names import BLACK_HOLE
 from meshgen.emit.envoy.tcp import fallthrough_cluster, to_cluster
 from meshgen.emit.envoy.tracing import tracing
+from meshgen.istio.sidecar import IstioEgressListener
 from meshgen.json import JsonObject, JsonValue
 from meshgen.mesh import Capture, Mesh, Port, ProxyView, Resolution, Scope, Service
 from meshgen.values import Protocol, is_ip, parse_protocol
@@ -52,6 +53,7 @@ class _Draft:
     routes: str = ""  # the route table of its HTTP chain
     chains: list[JsonObject] = field(default_factory=list)  # of TCP and TLS
     default: JsonObject | None = None
+    captured: bool = True  # whether connections are redirected to it, or come to a socket of its own
 
 
 class OutboundListeners:
@@ -66,6 +68,8 @@ class OutboundListeners:
         self._tables: dict[str, RouteTable] = {}
         self._loopback = LoopbackAddresses()
         for scope in view.scopes:
+            if not is_served(scope, view):
+                continue
             for service in scope.services:
                 for port in _ports(scope, service, view):
                     self._add(scope, service, port)
@@ -83,7 +87,7 @@ class OutboundListeners:
     def _add(self, scope: Scope, service: Service, port: Port) -> None:
         protocol = port.protocol
         if protocol.is_http:
-            draft = self._draft(scope, scope.bind or self._wildcard, port.number)
+            draft = self._draft(scope, scope.bind or self._wildcard(scope), port.number)
             if draft is not None and not draft.routes:
                 draft.routes = self._table(RouteTable(name=str(port.number), scope=scope, port=port.number))
             return
@@ -94,7 +98,7 @@ class OutboundListeners:
             chains = tcp_chains.outbound_chains(
                 self._mesh,
                 self._proxy,
-                tcp_chains.Target(service=service, port=port, subnet=subnet, wildcard=bind == self._wildcard),
+                tcp_chains.Target(service=service, port=port, subnet=subnet, wildcard=bind == self._wildcard(scope)),
                 scope.virtual_services,
                 self._log,
             )
@@ -105,7 +109,7 @@ class OutboundListeners:
 
     def _add_sniffed(self, draft: _Draft, service: Service, port: Port, chains: Sequence[JsonObject]) -> None:
         """HTTP by the service's own table where HTTP is seen, else TCP."""
-        if draft.bind == self._wildcard:
+        if draft.bind == self._wildcard(draft.scope):
             if not draft.routes:
                 draft.routes = self._table(RouteTable(name=str(port.number), scope=draft.scope, port=port.number))
             draft.chains += _new(chains, draft.chains)
@@ -118,22 +122,27 @@ class OutboundListeners:
 
     def _draft(self, scope: Scope, bind: str, port: int) -> _Draft | None:
         """The listener of an address; None where a more specific egress listener owns it."""
-        draft = self._drafts.setdefault((bind, port), _Draft(bind=bind, port=port, scope=scope))
+        draft = self._drafts.get((bind, port))
+        if draft is None:
+            draft = self._drafts[bind, port] = _Draft(bind=bind, port=port, scope=scope, captured=self._captures(scope))
         return draft if draft.scope is scope else None
+
+    def _captures(self, scope: Scope) -> bool:
+        egress = egress_of(scope, self._view)
+        return self._captured and (egress is None or egress.capture_mode != "NONE")
+
+    def _wildcard(self, scope: Scope) -> str:
+        return ANY if self._captures(scope) else LOOPBACK
 
     def _table(self, table: RouteTable) -> str:
         self._tables.setdefault(table.name, table)
         return table.name
 
-    @property
-    def _wildcard(self) -> str:
-        return ANY if self._captured else LOOPBACK
-
     def _binds(self, scope: Scope, service: Service, port: Port) -> Iterator[tuple[str, str]]:
         """The addresses of a service's TCP listeners, each with the subnet that a connection must be for."""
         if scope.bind:
             yield scope.bind, ""
-        elif not self._captured:
+        elif not self._captures(scope):
             yield self._loopback_bind(service, port), ""
         elif service.resolution is Resolution.HEADLESS or (
             service.resolution is Resolution.NONE and not service.addresses and service.selector
@@ -177,7 +186,7 @@ class OutboundListeners:
         chains = list(draft.chains)
         if draft.routes:
             # A socket of our own that serves HTTP alone has nothing to tell apart.
-            told_apart = self._captured or bool(draft.chains) or draft.default is not None
+            told_apart = draft.captured or bool(draft.chains) or draft.default is not None
             chains.insert(0, self._http_chain(name, draft.routes, PLAIN_HTTP if told_apart else None))
         found: JsonObject = {
             "name": name,
@@ -185,7 +194,7 @@ class OutboundListeners:
             "traffic_direction": "OUTBOUND",
             "filter_chains": list(chains),
         }
-        if self._captured:
+        if draft.captured:
             found |= {"bind_to_port": False, **waiting(self._mesh.config)}
             if draft.default is not None or all("filter_chain_match" in chain for chain in chains):
                 found["default_filter_chain"] = draft.default or self._fallthrough
@@ -225,12 +234,26 @@ class OutboundListeners:
         return found | ({"access_log": only_without_route(self._log)} if self._log else {})
 
 
+def egress_of(scope: Scope, view: ProxyView) -> IstioEgressListener | None:
+    """The Sidecar's egress listener that a scope is of; None without a Sidecar."""
+    egress = (view.sidecar.spec.egress if view.sidecar is not None else None) or ()
+    return next((listener for one, listener in zip(view.scopes, egress, strict=False) if one is scope), None)
+
+
+def is_served(scope: Scope, view: ProxyView) -> bool:
+    """Whether a scope's listener can be carried over: not a Unix socket, not a proxy port that takes absolute URLs."""
+    egress = egress_of(scope, view)
+    port = egress.port if egress is not None else None
+    is_proxy = port is not None and (port.protocol or "").upper() == "HTTP_PROXY"
+    return not is_proxy and not scope.bind.startswith(("unix:", "/"))
+
+
 def _ports(scope: Scope, service: Service, view: ProxyView) -> Iterable[Port]:
     """The listener ports of a service: its own, or the one that a Sidecar's egress listener names."""
     if scope.port is None:
         return [port for port in service.ports if port.protocol is not Protocol.UDP]
-    egress = view.sidecar.spec.egress if view.sidecar is not None else None
-    wanted = next((one.port for one in egress or () if one.port is not None and one.port.number == scope.port), None)
+    egress = egress_of(scope, view)
+    wanted = egress.port if egress is not None else None
     protocol = parse_protocol((wanted.protocol if wanted else None) or "TCP")
     return [Port(number=scope.port, name=(wanted.name if wanted else None) or "", protocol=protocol, target=scope.port)]
 

@@ -20,6 +20,7 @@ from meshgen.emit.envoy.filters.extensions import modules_elsewhere
 from meshgen.emit.envoy.gateway_servers import MergedServers
 from meshgen.emit.envoy.inbound_ports import inbound_ports
 from meshgen.emit.envoy.patches import is_carried
+from meshgen.emit.envoy.sidecar_listeners import is_served
 from meshgen.istio.object import IstioObject
 from meshgen.istio.struct import IstioStruct
 from meshgen.istio.virtual_service import HTTPRoute, VirtualService
@@ -37,6 +38,7 @@ def traffic_limits(mesh: Mesh, view: ProxyView) -> tuple[Diagnostic, ...]:
         *_servers(view),
         *_sidecar(view),
         *_sockets(view),
+        *_mesh_config(mesh, view),
         *_modules(mesh, view),
         *_patches(mesh, view),
         *_telemetry(mesh, view),
@@ -102,9 +104,16 @@ def _sidecar(view: ProxyView) -> Iterator[Diagnostic]:
     policy = sidecar.spec.outbound_traffic_policy
     if policy is not None and policy.egress_proxy is not None:
         yield _not_carried(sidecar, "spec", "outboundTrafficPolicy", "egressProxy")
-    for index, egress in enumerate(sidecar.spec.egress or ()):
-        if egress.bind and egress.bind.startswith("unix://"):
-            yield _not_carried(sidecar, "spec", "egress", index, "bind")
+    for index, scope in enumerate(view.scopes):
+        if not is_served(scope, view):
+            part = "bind" if scope.bind.startswith(("unix:", "/")) else "port"
+            yield _not_carried(sidecar, "spec", "egress", index, part)
+
+
+def _mesh_config(mesh: Mesh, view: ProxyView) -> Iterator[Diagnostic]:
+    if mesh.config.proxy_http_port and view.proxy.role is Role.SIDECAR:
+        message = "MeshConfig's `proxyHttpPort` is not carried over to Envoy"
+        yield FIELD_NOT_CARRIED.at(view.proxy.origin, message, help="send to the services' own ports")
 
 
 def _sockets(view: ProxyView) -> Iterator[Diagnostic]:

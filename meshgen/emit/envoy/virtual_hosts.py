@@ -64,7 +64,7 @@ def virtual_host(host: str, port: int, domains: Sequence[str], routes: Sequence[
 def sidecar_virtual_hosts(mesh: Mesh, proxy: Proxy, visible: Scope, port: int, *, decorated: bool) -> list[JsonObject]:
     """The virtual hosts of a sidecar's HTTP listener on a service port, sorted by name, without the catch-all.
 
-    `port` 0 is a proxy port that serves all ports of all hosts. Sidecars of a namespace that see the same share the result.
+    Sidecars of a namespace that see the same share the result.
     """
     labels = tuple(sorted(proxy.labels.items())) if _asks_for_labels(mesh) else ()
     key = (id(visible), port, proxy.namespace, decorated, labels)
@@ -101,9 +101,6 @@ def _virtual_hosts(mesh: Mesh, proxy: Proxy, visible: Scope, port: int, *, decor
 def _on_port(services: Iterable[Service], port: int) -> Iterator[tuple[str, Service]]:
     """Services that have the port, with this port alone: that is all the listener knows of them."""
     for service in services:
-        if not port:
-            yield service.host, service
-            continue
         found = service.port(port)
         if found is not None:
             yield service.host, service if len(service.ports) == 1 else replace(service, ports=(found,))
@@ -139,7 +136,7 @@ class _Taken:
         for service in services:
             self._left.pop(service.host, None)
         spoken = [service for service in services if any(_speaks_http(port.protocol) for port in service.ports)]
-        if not spoken and scope.port not in {0, 80}:
+        if not spoken and scope.port != 80:
             return
         for host in hosts:
             self._add(host, scope.port, [host.lower()], routes)
@@ -148,7 +145,7 @@ class _Taken:
 
     def _concerns(self, found: Found, port: int) -> bool:
         """Whether it may give a virtual host at all; a host that is no service has one only on port 80."""
-        return port in {0, 80} or any(is_wildcard(host) or host in self._services for host in found.spec.hosts or ())
+        return port == 80 or any(is_wildcard(host) or host in self._services for host in found.spec.hosts or ())
 
     def add_defaults(self, scope: RouteScope) -> None:
         """The services without a virtual service."""
@@ -176,7 +173,7 @@ class _Taken:
 
     def _add_service(self, service: Service, scope: RouteScope, routes: Sequence[JsonObject]) -> None:
         domains, aliases = service_domains(service, scope.proxy.namespace)
-        self._add(service.host, scope.port or service.ports[0].number, domains, routes, aliases)
+        self._add(service.host, scope.port, domains, routes, aliases)
 
     def _add(
         self, host: str, port: int, domains: Sequence[str], routes: Sequence[JsonObject], aliases: Sequence[str] = ()
