@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
-from meshgen.diagnostics import did_you_mean
+from meshgen.diagnostics import JsonPath, did_you_mean
 from meshgen.emit.envoy.names import parse_outbound
 from meshgen.emit.envoy.translate import emit_envoy
+from meshgen.load.positions import locate
 from meshgen.mesh import Capture as MeshCapture
 from meshgen.mesh import Mesh, Proxy, Role, Service
+from meshgen.pipeline import Result
 from meshgen.trace import Capture, Decision, EnvoyConfig, Request, trace
+from meshgen.trace.decision import Source
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,3 +188,28 @@ def _sidecar_of(mesh: Mesh, proxies: Iterable[Proxy], service: Service, port: in
             if backed.host == service.host and backed_port.number == port:
                 return proxy, workload_port
     return None
+
+
+def without_alternatives(decision: Decision) -> Decision:
+    """The decision without what was nearly chosen."""
+    return replace(decision, steps=tuple(replace(step, nearly=()) for step in decision.steps))
+
+
+def source_line(result: Result, source: Source) -> str:
+    """The line of the user's sources that made a piece of configuration, `mesh/catalog.yaml:14`; empty where none is known."""
+    key = (source.kind, source.namespace, source.name)
+    found = next((each for each in result.objects if each.key == key), None)
+    if found is None:
+        return ""
+    origin = found.origin_of(*parse_path(source.path))
+    text = result.texts.get(origin.file)
+    line = locate(text, origin).line if text is not None else origin.line
+    return f"{origin.file}:{line}" if line is not None else origin.file
+
+
+def parse_path(text: str) -> JsonPath:
+    """`spec.http[2]` as a path: `("spec", "http", 2)`."""
+    parts: list[str | int] = []
+    for name, index in re.findall(r"([^.\[\]]+)|\[(\d+)\]", text):
+        parts.append(int(index) if index else name)
+    return tuple(parts)

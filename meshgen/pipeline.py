@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from meshgen.check import check
+from meshgen.check.engine import NotChecked, check
 from meshgen.diagnostics import Diagnostic, Severity, sort_diagnostics
 from meshgen.emit.istio import Artifact, emit_istio
 from meshgen.intent.decode import decode_intents
@@ -21,7 +21,7 @@ from meshgen.load.document import Document
 from meshgen.load.kubernetes import decode_facts
 from meshgen.load.load import Options, load
 from meshgen.load.project import Project, ProxyTarget
-from meshgen.lower import lower
+from meshgen.lower.lower import lower
 from meshgen.mesh import Capture, Mesh, Proxy, Role, link
 from meshgen.mesh.proxies import derive_proxies
 
@@ -44,7 +44,7 @@ class Result:
     artifacts: tuple[Artifact, ...] = ()
     proxies: tuple[Proxy, ...] = ()
     diagnostics: tuple[Diagnostic, ...] = ()
-    not_checked: tuple[tuple[str, str], ...] = ()  # code, and what it lacks
+    not_checked: tuple[NotChecked, ...] = ()
     texts: Mapping[str, bytes] = field(default_factory=dict)  # sources by the file name that origins have
 
     @property
@@ -89,7 +89,8 @@ def compile_project(root: Path, options: Options | None = None) -> Result:
 
 
 def _decode_natives(documents: Sequence[Document]) -> tuple[tuple[IstioObject[IstioStruct], ...], tuple[Diagnostic, ...]]:
-    objects, diagnostics = [], []
+    objects: list[IstioObject[IstioStruct]] = []
+    diagnostics: list[Diagnostic] = []
     for document in documents:
         decoded, found = decode_object(document.value, document.origin, document.origins)
         diagnostics += found
@@ -123,7 +124,8 @@ def envoy_snapshots(mesh: Mesh, proxies: Iterable[Proxy]) -> tuple[tuple[Snapsho
     """The Envoy configuration of each proxy, and what the backend could not carry over."""
     from meshgen.emit.envoy.translate import emit_envoy  # noqa: PLC0415 (half of the code, and only for the Envoy target)
 
-    snapshots, diagnostics = [], []
+    snapshots: list[Snapshot] = []
+    diagnostics: list[Diagnostic] = []
     for proxy in proxies:
         snapshot, found = emit_envoy(mesh, proxy)
         snapshots.append(snapshot)

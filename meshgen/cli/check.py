@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import sys
-from collections import Counter
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from meshgen.cli.options import color_option, env_option, json_option, no_python_option, project_option, quiet_option
+from meshgen.cli.options import color_option, env_option, json_option, no_python_option, project_option, quiet_option, use_color
 from meshgen.cli.session import CANNOT_RUN, Session, compile_sources, exit_code, stop
-from meshgen.diagnostics import Severity
+from meshgen.json import JsonValue
+
+if TYPE_CHECKING:
+    from meshgen.pipeline import Result
 
 
 @click.command(
@@ -43,27 +46,23 @@ def command(
     if as_json:
         from meshgen.report.json import diagnostics_to_json, render_json
 
+        lacking: list[JsonValue] = [
+            {"code": each.code.number, "lacks": each.lacking, "places": each.count} for each in result.not_checked
+        ]
         findings = diagnostics_to_json(result.diagnostics, result.texts)
-        lacking = [{"code": code, "lacks": lacks} for code, lacks in result.not_checked]
         sys.stdout.buffer.write(render_json({"diagnostics": findings, "notChecked": lacking}))
     session.report(result.diagnostics, result.texts, err=False)
     if not (as_json or quiet):
-        _summary(
-            result.diagnostics and Counter(d.severity for d in result.diagnostics), len(result.objects), len(result.not_checked)
-        )
-        for code, lacks in result.not_checked if not_checked else ():
-            click.echo(f"not checked: {code}, for lack of {lacks}")
+        _summary(result, listed=not_checked, color=use_color(color, sys.stdout))
     stop(CANNOT_RUN if result.project is None else exit_code(result.diagnostics, strict=True))
 
 
-def _summary(counts: object, objects: int, lacking: int) -> None:
-    if not counts:
-        rest = f"; {lacking} rules could not be checked (--not-checked lists them)" if lacking else ""
-        click.echo(f"{objects} Istio objects checked: nothing is wrong{rest}")
-    elif isinstance(counts, Counter):
-        parts = [
-            f"{counts[severity]} {severity.value}{'s' if counts[severity] > 1 else ''}"
-            for severity in Severity
-            if counts[severity]
-        ]
-        click.echo(f"{objects} Istio objects checked: {', '.join(parts)}")
+def _summary(result: Result, *, listed: bool, color: bool) -> None:
+    from meshgen.report.terminal import summarize
+
+    lines = [f"{len(result.objects)} Istio objects checked: {summarize(result.diagnostics, color=color)}"]
+    if listed:
+        lines += [f"not checked: {each.code.number} {each.code.slug}, for lack of {each.lacking}" for each in result.not_checked]
+    elif result.not_checked:
+        lines.append(f"{len(result.not_checked)} checks lack what they need to know; --not-checked lists them")
+    click.echo("\n".join(lines))

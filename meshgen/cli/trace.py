@@ -10,9 +10,11 @@ import click
 
 from meshgen.cli.options import color_option, env_option, json_option, no_python_option, project_option, use_color
 from meshgen.cli.session import CANNOT_RUN, Session, compile_sources, stop
+from meshgen.json import JsonValue
 
 if TYPE_CHECKING:
     from meshgen.journey import Hop
+    from meshgen.pipeline import Result
 
 EXAMPLES = """\b
 Examples:
@@ -69,7 +71,7 @@ def command(
         hops = ask(result.mesh, result.proxies, question)
     except UnanswerableError as error:
         raise click.UsageError(str(error)) from error
-    _show(hops, explain=explain, color=use_color(color, sys.stdout), as_json=as_json)
+    _show(result, hops, explain=explain, color=use_color(color, sys.stdout), as_json=as_json)
     stop(0 if all(_reaches(hop) for hop in hops) else 1)
 
 
@@ -87,16 +89,18 @@ def _reaches(hop: Hop) -> bool:
     return hop.decision.outcome in (Outcome.ROUTED, Outcome.DIRECT, Outcome.REDIRECT, Outcome.NEEDS_ANSWER)
 
 
-def _show(hops: tuple[Hop, ...], *, explain: bool, color: bool, as_json: bool) -> None:
+def _show(result: Result, hops: tuple[Hop, ...], *, explain: bool, color: bool, as_json: bool) -> None:
     if as_json:
         from meshgen.report.json import render_json
         from meshgen.trace import to_json
 
-        rows = [{"side": hop.side, "proxy": hop.proxy.id, "decision": to_json(hop.decision)} for hop in hops]
+        rows: list[JsonValue] = [{"side": hop.side, "proxy": hop.proxy.id, "decision": to_json(hop.decision)} for hop in hops]
         sys.stdout.buffer.write(render_json({"hops": rows}))
         return
+    from meshgen.journey import source_line, without_alternatives
     from meshgen.report.terminal_trace import render_decision
 
     for hop in hops:
+        decision = hop.decision if explain else without_alternatives(hop.decision)
         click.echo(click.style(f"{hop.side} {hop.proxy.id}", bold=color), color=color)
-        click.echo(render_decision(hop.decision, color=color, explain=explain), color=color)
+        click.echo(render_decision(decision, color=color, locate=lambda source: source_line(result, source)), color=color)

@@ -1,0 +1,78 @@
+"""Two meshes side by side: what differs as objects, and for requests."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+from meshgen.diagnostics import Diagnostic
+from meshgen.diff.changes import Changes, ObjectKey
+from meshgen.diff.impact import Impact, impact
+from meshgen.diff.objects import diff_objects
+from meshgen.mesh import Proxy
+from meshgen.pipeline import Result, envoy_snapshots
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """What a change does. `impact` is None where only objects were compared."""
+
+    changes: Changes
+    impact: Impact | None = None
+    diagnostics: tuple[Diagnostic, ...] = ()
+
+    @property
+    def differs(self) -> bool:
+        """Whether anything differs that can mean something to a mesh."""
+        return self.changes.means_something
+
+
+def compare(before: Result, after: Result, *, traffic: bool = True) -> Comparison:
+    """Compares two compiles; with `traffic`, also what becomes of requests at every proxy."""
+    changes = diff_objects(before.artifacts, after.artifacts)
+    if not traffic or not changes.means_something or before.mesh is None or after.mesh is None:
+        return Comparison(changes=changes)
+    old, _ = envoy_snapshots(before.mesh, before.proxies)
+    new, _ = envoy_snapshots(after.mesh, after.proxies)
+    return Comparison(changes=changes, impact=impact(old, new))
+
+
+def compare_live(after: Result, kubeconfig: Path, context: str | None, owned: Collection[ObjectKey] = ()) -> Comparison:
+    """Compares a live cluster with a compile: what applying the compiled objects would change."""
+    from meshgen.diff.live import diff_live, read_cluster  # noqa: PLC0415 (a client that only this needs)
+
+    kinds = {artifact.kind for artifact in after.artifacts} | {key.kind for key in owned}
+    live, diagnostics = read_cluster(str(kubeconfig), context, sorted(kinds))
+    changes, notes = diff_live(live, after.artifacts, owned)
+    return Comparison(changes=changes, diagnostics=(*diagnostics, *notes))
+
+
+def compare_envoy(after: Result, proxy: Proxy, source: str) -> Comparison:
+    """Compares a running Envoy (its admin address, or a saved `/config_dump`) with what the mesh makes for a proxy."""
+    from meshgen.diff.envoy import EnvoyResources, diff_envoy, read_config_dump  # noqa: PLC0415 (as above)
+
+    dump = read_config_dump(source)
+    if isinstance(dump, Diagnostic):
+        return Comparison(changes=diff_objects((), ()), diagnostics=(dump,))
+    assert after.mesh is not None, "a result without a mesh has errors, and is not compared"  # noqa: S101 (a bug of ours)
+    snapshots, diagnostics = envoy_snapshots(after.mesh, (proxy,))
+    changes = diff_envoy(EnvoyResources.from_config_dump(dump), EnvoyResources.from_snapshot(snapshots[0]))
+    return Comparison(changes=changes, diagnostics=diagnostics)
+
+
+def owned_objects(result: Result) -> frozenset[ObjectKey]:
+    """The objects that the last `meshgen compile` wrote: live ones among them that are compiled no longer count as removed."""
+    from meshgen.deliver.manifest import MANIFEST, parse_manifest  # noqa: PLC0415 (only the live diff asks)
+    from meshgen.diff.objects import key_of  # noqa: PLC0415 (as above)
+    from meshgen.load.yaml import parse_documents  # noqa: PLC0415 (as above)
+
+    output = result.project.outputs.istio if result.project is not None else None
+    directory = result.root / (output.directory if output is not None else "")
+    try:
+        manifest = parse_manifest((directory / MANIFEST).read_bytes())
+        texts = [(directory / path).read_bytes() for path in manifest.files]
+    except (OSError, ValueError):
+        return frozenset()
+    documents = (document for text in texts for document in parse_documents(text, "")[0])
+    return frozenset(key_of(document.value) for document in documents if ".istio.io/" in document.api_version)
