@@ -9,17 +9,19 @@ from typing import TypeVar, cast
 
 from meshgen.diagnostics import did_you_mean
 from meshgen.istio.gateway import Gateway, Server
-from meshgen.istio.hosts import CLUSTER_DOMAIN
+from meshgen.istio.hosts import CLUSTER_DOMAIN, covering, is_wildcard, overlaps
 from meshgen.istio.object import IstioObject
 from meshgen.istio.virtual_service import VirtualService
 from meshgen.mesh import Mesh, Service
 from meshgen.mesh.names import MESH, gateways_of
 from meshgen.mesh.selection import LabelIndex, selects
+from meshgen.mesh.visibility import OWN_NAMESPACE, PUBLIC
 
 T = TypeVar("T")
 
-_MOST_SUGGESTIONS = 200
-"""A search for a near name looks at all names: a tree in which more names than this are wrong needs other help."""
+_MOST_COMPARISONS = 50_000
+"""A search for a near name looks at all names. After so many comparisons the rest of the findings go without, for they would take
+longer than all rules together: a tree in which that many names are wrong needs other help."""
 
 _SUFFIX = f".svc.{CLUSTER_DOMAIN}"
 
@@ -30,8 +32,10 @@ class Context:
     def __init__(self, mesh: Mesh) -> None:
         self.mesh = mesh
         self._worked_out: dict[Callable[[Context], object], object] = {}
-        self._suggestions: dict[tuple[str, int], str] = {}
+        self._suggestions: dict[tuple[str, tuple[str, ...]], str] = {}
+        self._compared = 0
         self._gateway_namespaces: dict[tuple[tuple[str, str], ...], tuple[str, ...]] = {}
+        self._server_hosts: dict[str, dict[str, list[tuple[str, ServerOf]]]] = {}
         self._behind: dict[tuple[str, tuple[tuple[str, str], ...]], tuple[Service, ...]] = {}
 
     def once(self, work: Callable[[Context], T]) -> T:
@@ -43,10 +47,11 @@ class Context:
     # --- names -----------------------------------------------------------------------------------------------------
     def near(self, name: str, known: tuple[str, ...]) -> str:
         """`did you mean …?`, or nothing; each question is worked out once."""
-        key = (name, id(known))
+        key = (name, known)
         if key not in self._suggestions:
-            if len(self._suggestions) >= _MOST_SUGGESTIONS:
+            if self._compared > _MOST_COMPARISONS:
                 return ""
+            self._compared += len(known)
             self._suggestions[key] = did_you_mean(name, known)
         return self._suggestions[key]
 
@@ -106,15 +111,34 @@ class Context:
             self._gateway_namespaces[key] = tuple(sorted(found)) if selector else ()
         return self._gateway_namespaces[key] or (gateway.namespace,)
 
-    def servers_of(self, virtual_service: IstioObject[VirtualService]) -> list[ServerOf]:
-        """The servers of all known gateways that a virtual service is bound to."""
+    def gateways_for(self, virtual_service: IstioObject[VirtualService]) -> list[IstioObject[Gateway]]:
+        """The known gateways that a virtual service is bound to."""
         names = gateways_of(virtual_service.spec, virtual_service.namespace)
-        found = [self.gateways[name] for name in names if name in self.gateways]
-        return [
-            ServerOf(gateway=gateway, index=index, server=server)
-            for gateway in found
-            for index, server in enumerate(gateway.spec.servers or ())
-        ]
+        return [self.gateways[name] for name in names if name in self.gateways]
+
+    def servers_for(self, virtual_service: IstioObject[VirtualService], host: str) -> list[ServerOf]:
+        """The servers of its gateways that may serve a virtual service for some of a (fully qualified) host."""
+        found: dict[tuple[str, int], ServerOf] = {}
+        for gateway in self.gateways_for(virtual_service):
+            by_host = self._servers(gateway)
+            names = [name for name in by_host if overlaps(name, host)] if is_wildcard(host) else covering(host)
+            for name in names:
+                for owner, server in by_host.get(name, ()):
+                    if owner in ("", PUBLIC, virtual_service.namespace):
+                        found.setdefault((gateway.name, server.index), server)
+        return list(found.values())
+
+    def _servers(self, gateway: IstioObject[Gateway]) -> Mapping[str, list[tuple[str, ServerOf]]]:
+        """Servers by host, with the namespace whose virtual services they take (empty for all)."""
+        key = f"{gateway.namespace}/{gateway.name}"
+        if key not in self._server_hosts:
+            by_host = self._server_hosts[key] = {}
+            for index, server in enumerate(gateway.spec.servers or ()):
+                for written in server.hosts:
+                    owner, _, host = written.rpartition("/")
+                    owner = gateway.namespace if owner == OWN_NAMESPACE else owner
+                    by_host.setdefault(host, []).append((owner, ServerOf(gateway, index, server)))
+        return self._server_hosts[key]
 
     def client_namespaces(self, virtual_service: IstioObject[VirtualService]) -> tuple[str, ...]:
         """The namespaces whose proxies surely use a virtual service: its own for sidecars, those of its gateways."""
@@ -125,6 +149,12 @@ class Context:
             elif name in self.gateways:
                 found.extend(self.gateway_namespaces(self.gateways[name]))
         return tuple(dict.fromkeys(found))
+
+    # --- virtual services ------------------------------------------------------------------------------------------
+    @cached_property
+    def virtual_services(self) -> Mapping[tuple[str, str], IstioObject[VirtualService]]:
+        """All virtual services by namespace and name."""
+        return {(found.namespace, found.name): found for found in self.mesh.of_kind(VirtualService)}
 
     # --- workloads -------------------------------------------------------------------------------------------------
     @cached_property
@@ -153,23 +183,13 @@ class Context:
         return found.values()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class ServerOf:
     """A server, its place, and its Gateway."""
 
     gateway: IstioObject[Gateway]
     index: int
     server: Server
-
-    def hosts_for(self, namespace: str) -> list[str]:
-        """The server's hosts that a virtual service of a namespace may bind to, without their namespace."""
-        found = []
-        for host in self.server.hosts:
-            owner, slash, name = host.rpartition("/")
-            owner = self.gateway.namespace if owner == "." else owner
-            if not slash or owner in ("*", namespace):
-                found.append(name)
-        return found
 
 
 def split_cluster_host(host: str) -> tuple[str, str] | None:

@@ -59,9 +59,21 @@ def applies_to_port(rule: Rule, number: int | str) -> bool:
     )
 
 
-def tcp_ports(context: Context, policy: IstioObject[AuthorizationPolicy]) -> Iterator[tuple[Service, Port]]:
+def tcp_ports(context: Context, policy: IstioObject[AuthorizationPolicy]) -> tuple[tuple[Service, Port], ...]:
     """The ports that are not HTTP of the services whose workloads a policy selects."""
-    for service in context.services_behind(policy.namespace, selector_of(policy.spec)):
-        for port in service.ports:
-            if not port.protocol.is_http and port.protocol not in _NO_TCP:
-                yield service, port
+    selector = selector_of(policy.spec)
+    known = context.once(_no_tcp_ports_yet)
+    key = (policy.namespace, tuple(sorted(selector.items())))
+    if key not in known:
+        known[key] = tuple(
+            (service, port)
+            for service in context.services_behind(policy.namespace, selector)
+            for port in service.ports
+            if not port.protocol.is_http and port.protocol not in _NO_TCP
+        )
+    return known[key]
+
+
+def _no_tcp_ports_yet(_: Context) -> dict[tuple[str, tuple[tuple[str, str], ...]], tuple[tuple[Service, Port], ...]]:
+    """Where `tcp_ports` keeps its answers: many policies of a namespace have one selector."""
+    return {}

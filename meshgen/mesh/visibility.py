@@ -50,15 +50,10 @@ class Exported(Generic[T]):
         return (*self._private.get(namespace, ()), *self._exported.get(namespace, ()), *self._public)
 
 
-def share_audience(first: tuple[str, Sequence[str]], second: tuple[str, Sequence[str]]) -> bool:
-    """Whether some namespace may see both of two things; each is its namespace and its `exportTo`."""
-    one, other = _audience(*first), _audience(*second)
-    if PUBLIC in one:
-        return bool(other)
-    return bool(one) if PUBLIC in other else bool(one & other)
-
-
-def _audience(owner: str, export_to: Sequence[str]) -> frozenset[str]:
+def audience(owner: str, export_to: Sequence[str]) -> tuple[str, ...]:
+    """The namespaces that see something of the namespace `owner`, sorted; just `*` for all of them."""
+    if PUBLIC in export_to:
+        return (PUBLIC,)
     if NOBODY in export_to:
-        return frozenset()
-    return frozenset(owner if name == OWN_NAMESPACE else name for name in export_to)
+        return ()
+    return tuple(sorted({owner if name == OWN_NAMESPACE else name for name in export_to}))

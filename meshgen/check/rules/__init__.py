@@ -24,6 +24,7 @@ from meshgen.check.rules.references import (
     mg0115_host_taken,
     mg0116_subset_taken,
     mg0117_policy_taken,
+    mg0128_hidden_from_gateway,
 )
 from meshgen.check.rules.resilience import (
     mg0601_retries_cut_by_timeout,
@@ -38,6 +39,7 @@ from meshgen.check.rules.security import (
     mg0404_token_not_required,
     mg0405_claims_not_verified,
     mg0406_plaintext_to_strict,
+    mg0407_plaintext_passes,
 )
 from meshgen.check.rules.traffic import (
     mg0301_unreachable_rule,
@@ -62,6 +64,7 @@ RULES: tuple[Rule, ...] = (
     mg0115_host_taken.RULE,
     mg0116_subset_taken.RULE,
     mg0117_policy_taken.RULE,
+    mg0128_hidden_from_gateway.RULE,
     mg0301_unreachable_rule.RULE,
     mg0302_zero_weights.RULE,
     mg0303_weights_not_100.RULE,
@@ -73,6 +76,7 @@ RULES: tuple[Rule, ...] = (
     mg0404_token_not_required.RULE,
     mg0405_claims_not_verified.RULE,
     mg0406_plaintext_to_strict.RULE,
+    mg0407_plaintext_passes.RULE,
     mg0501_server_taken.RULE,
     mg0502_tls_mismatch.RULE,
     mg0503_plaintext_beside_tls.RULE,

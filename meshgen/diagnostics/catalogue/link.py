@@ -654,3 +654,22 @@ spec: {gateways: [edge], hosts: [shop.example.com], rules: [{split: {catalog: 90
 Name the version, `catalog@v1`, or `catalog@*` for all endpoints whatever their version.
 """,
 )
+
+HIDDEN_FROM_GATEWAY = Code(
+    number="MG0128",
+    slug="hidden-from-gateway",
+    severity=Severity.WARNING,
+    title="a virtual service is bound to a gateway whose workload cannot see it",
+    page="""
+A gateway uses the virtual services that are exported to the namespace in which its Pods run. With an `exportTo` that
+leaves that namespace out, a virtual service is bound to the gateway by name and yet not served by it: 404.
+
+```yaml
+kind: VirtualService
+metadata: {name: web, namespace: shop}
+spec: {gateways: [infra/edge], exportTo: ["."], hosts: [shop.example.com]}    # the gateway runs in infra
+```
+
+Add the gateway's namespace to `exportTo`.
+""",
+)

@@ -123,3 +123,23 @@ Remove the `tls` block: automatic mutual TLS then does what the server asks for.
 """,
     same_as=("KIA0207", "KIA0208"),
 )
+
+PLAINTEXT_PASSES = Code(
+    number="MG0407",
+    slug="plaintext-passes",
+    severity=Severity.WARNING,
+    title="an ALLOW rule names only who may not come in, and callers without an identity come in",
+    page="""
+`notPrincipals`, `notNamespaces` and `notServiceAccounts` compare the caller's certificate. A plaintext caller has
+none, so it is none of those that are named, and passes. That holds wherever mutual TLS is not STRICT, and PERMISSIVE
+is the default.
+
+```yaml
+action: ALLOW
+rules: [{from: [{source: {notNamespaces: [legacy]}}]}]
+```
+
+Add `principals: ["*"]` to the source, demand STRICT mutual TLS of the workload, or turn the rule round: a DENY policy
+for `namespaces: [legacy]`.
+""",
+)

@@ -200,6 +200,17 @@ metadata: {name: cert, namespace: shop}
         message="the traffic policy for `catalog.shop.svc.cluster.local` is dropped: destination rule `a` has set one",
         good=rule("{host: catalog, trafficPolicy: {outlierDetection: {}}}", "a") + rule(f"{{host: catalog, {V1_V2}}}", "b"),
     ),
+    Case(
+        "MG0128",
+        bad=deployment("edge", "infra").replace("{app: edge", "{istio: edge")
+        + gateway(HTTP_SERVER)
+        + route("{hosts: [a.example], gateways: [edge], exportTo: [.]}"),
+        place="spec.gateways[0]",
+        message="gateway `edge` does not see virtual service `web`",
+        good=deployment("edge", "infra").replace("{app: edge", "{istio: edge")
+        + gateway(HTTP_SERVER)
+        + route("{hosts: [a.example], gateways: [edge], exportTo: [., infra]}"),
+    ),
 )
 
 TRAFFIC = (
@@ -301,6 +312,16 @@ SECURITY = (
         good=service()
         + istio("PeerAuthentication", "strict", "{mtls: {mode: STRICT}}")
         + rule("{host: catalog, trafficPolicy: {tls: {mode: ISTIO_MUTUAL}}}"),
+    ),
+    Case(
+        "MG0407",
+        bad=policy("{rules: [{from: [{source: {notNamespaces: [legacy]}}]}]}"),
+        place="spec.rules[0].from[0].source",
+        message="policy `access` lets callers without an identity in",
+        good=policy("{rules: [{from: [{source: {notNamespaces: [legacy], principals: ['*']}}]}]}")
+        + policy("{action: DENY, rules: [{from: [{source: {notNamespaces: [legacy]}}]}]}", "deny")
+        + policy("{selector: {matchLabels: {app: a}}, rules: [{from: [{source: {notNamespaces: [legacy]}}]}]}", "strict")
+        + istio("PeerAuthentication", "strict", "{selector: {matchLabels: {app: a}}, mtls: {mode: STRICT}}"),
     ),
 )
 

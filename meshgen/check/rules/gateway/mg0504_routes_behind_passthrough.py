@@ -8,7 +8,6 @@ from meshgen.check.context import Context, ServerOf
 from meshgen.check.rule import Answer, Rule
 from meshgen.diagnostics import Diagnostic, Related
 from meshgen.diagnostics.catalogue.gateway import ROUTES_NOT_SEEN
-from meshgen.istio.hosts import overlaps
 from meshgen.istio.object import IstioObject
 from meshgen.istio.virtual_service import VirtualService
 from meshgen.mesh.names import MESH, gateways_of
@@ -23,17 +22,13 @@ def find(context: Context) -> Iterator[Answer]:
         spec = holder.spec
         if not spec.gateways or MESH in gateways_of(spec, holder.namespace) or not (spec.http or spec.tls):
             continue
-        servers = [server for server in context.servers_of(holder) if _serves(context, server, holder)]
+        hosts = [context.mesh.fqdn(host, holder.namespace) for host in spec.hosts or ()]
+        servers = [server for host in hosts for server in context.servers_for(holder, host)]
         sealed = [server for server in servers if _is_sealed(server)]
         if spec.http and servers and len(sealed) == len(servers):
             yield _finding(holder, "http", servers[0], "passes TLS through unopened", "`tls` rules with `sniHosts`")
         elif spec.tls and servers and not sealed:
             yield _finding(holder, "tls", servers[0], "does not route by SNI", "`http` rules")
-
-
-def _serves(context: Context, server: ServerOf, holder: IstioObject[VirtualService]) -> bool:
-    hosts = [context.mesh.fqdn(host, holder.namespace) for host in holder.spec.hosts or ()]
-    return any(overlaps(host, known) for known in server.hosts_for(holder.namespace) for host in hosts)
 
 
 def _is_sealed(server: ServerOf) -> bool:

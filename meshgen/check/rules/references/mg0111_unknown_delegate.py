@@ -35,7 +35,7 @@ def _finding(context: Context, root: IstioObject[VirtualService], number: int, d
             help=f"add `{root.namespace}` to its `exportTo`",
             related=[Related(hidden.origin, "the delegate")],
         )
-    whole = next((v for v in context.mesh.of_kind(VirtualService) if (v.namespace, v.name) == (namespace, name)), None)
+    whole = context.virtual_services.get((namespace, name))
     if whole is not None:
         return UNKNOWN_DELEGATE.at(
             place,

@@ -11,9 +11,11 @@ from meshgen.diagnostics.catalogue.link import HOST_TAKEN
 from meshgen.istio.object import IstioObject
 from meshgen.istio.virtual_service import VirtualService
 from meshgen.mesh.names import MESH, gateways_of
-from meshgen.mesh.visibility import share_audience
+from meshgen.mesh.visibility import PUBLIC, audience
 
 Holder = tuple[IstioObject[VirtualService], int]
+
+_SOMEONE = ""
 
 
 def find(context: Context) -> Iterator[Answer]:
@@ -30,18 +32,27 @@ def find(context: Context) -> Iterator[Answer]:
 
 
 def _conflicts(host: str, holders: list[Holder], default: tuple[str, ...]) -> Iterator[Diagnostic]:
-    for position, (later, index) in enumerate(holders):
-        for earlier, other in holders[:position]:
-            audiences = ((v.namespace, v.spec.export_to or default) for v in (earlier, later))
-            if earlier is not later and share_audience(*audiences):
-                yield HOST_TAKEN.at(
-                    later.origin_of("spec", "hosts", index),
-                    f"virtual services `{later.namespace}/{later.name}` and `{earlier.namespace}/{earlier.name}` "
-                    f"are both for `{host}` in the mesh, and a sidecar uses one of them",
-                    help="put the rules into one virtual service",
-                    related=[Related(earlier.origin_of("spec", "hosts", other), "the other one, which comes first")],
-                )
-                break
+    first: dict[str, Holder] = {}  # by the namespace that sees it; _SOMEONE for the first of all
+    for later, index in holders:
+        sees = audience(later.namespace, later.spec.export_to or default)
+        if not sees:
+            continue
+        rivals = [first[name] for name in ((_SOMEONE,) if PUBLIC in sees else (PUBLIC, *sees)) if name in first]
+        if rivals and rivals[0][0] is not later:
+            yield _finding(host, (later, index), rivals[0])
+        for name in (_SOMEONE, *sees):
+            first.setdefault(name, (later, index))
+
+
+def _finding(host: str, second: Holder, first: Holder) -> Diagnostic:
+    (later, index), (earlier, other) = second, first
+    return HOST_TAKEN.at(
+        later.origin_of("spec", "hosts", index),
+        f"virtual services `{later.namespace}/{later.name}` and `{earlier.namespace}/{earlier.name}` "
+        f"are both for `{host}` in the mesh, and a sidecar uses one of them",
+        help="put the rules into one virtual service",
+        related=[Related(earlier.origin_of("spec", "hosts", other), "the other one, which comes first")],
+    )
 
 
 RULE = Rule(code=HOST_TAKEN, find=find)

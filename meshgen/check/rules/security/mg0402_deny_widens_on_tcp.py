@@ -19,7 +19,7 @@ def find(context: Context) -> Iterator[Answer]:
             continue
         for number, rule in enumerate(policy.spec.rules or ()):
             fields = http_fields(rule)
-            ports = tcp_ports(context, policy) if fields else iter(())
+            ports = tcp_ports(context, policy) if fields else ()
             hit = next((found for found in ports if applies_to_port(rule, found[1].target)), None)
             if hit is not None:
                 service, port = hit

@@ -44,22 +44,29 @@ def _plaintext(spec: DestinationRule) -> Iterator[tuple[JsonPath, int | None]]:
 
 
 def _strict(context: Context, rule: IstioObject[DestinationRule], number: int | None) -> Iterator[tuple[Service, int]]:
-    for service in _services(context, rule):
-        for port in service.ports:
-            target = port.target if isinstance(port.target, int) else None
-            wanted = number is None or port.number == number
-            if wanted and context.mesh.mutual_tls_mode(service.namespace, service.selector, target) == "STRICT":
-                yield service, port.number
-
-
-def _services(context: Context, rule: IstioObject[DestinationRule]) -> Iterator[Service]:
     host = context.mesh.fqdn(rule.spec.host, rule.namespace)
-    found = context.mesh.services if is_wildcard(host) else context.mesh.services_of(host)
-    for service in found:
-        if not service.external and service.selector and subset_of(service.host, host):
-            acting = context.mesh.destination_rule_for(service.host, rule.namespace, service.namespace)
-            if acting is not None and acting.key == rule.key:
-                yield service
+    strict = context.once(_strict_ports)
+    hosts = (name for name in strict if subset_of(name, host)) if is_wildcard(host) else (host,)
+    for name in hosts:
+        for service, port in strict.get(name, ()):
+            if number in (None, port) and _acts(context, rule, service):
+                yield service, port
+
+
+def _strict_ports(context: Context) -> dict[str, list[tuple[Service, int]]]:
+    """Services with a port that takes mutual TLS only, by host."""
+    found: dict[str, list[tuple[Service, int]]] = {}
+    for service in context.mesh.services:
+        for port in service.ports if service.selector and not service.external else ():
+            target = port.target if isinstance(port.target, int) else None
+            if context.mesh.mutual_tls_mode(service.namespace, service.selector, target) == "STRICT":
+                found.setdefault(service.host, []).append((service, port.number))
+    return found
+
+
+def _acts(context: Context, rule: IstioObject[DestinationRule], service: Service) -> bool:
+    acting = context.mesh.destination_rule_for(service.host, rule.namespace, service.namespace)
+    return acting is not None and acting.key == rule.key
 
 
 RULE = Rule(code=PLAINTEXT_TO_STRICT, find=find, needs=(Inventory.SERVICES,))
