@@ -1,1 +1,133 @@
-"""meshgen: a declarative GitOps configuration compiler for service meshes."""
+"""meshgen: a declarative GitOps configuration compiler for service meshes.
+
+The public Python API: the kinds of the intent language and their parts, as a source uses them. They are imported on first use,
+so that `import meshgen` costs nothing.
+
+```python
+from meshgen import Canary, Rule, Service
+
+catalog = Service("catalog", namespace="shop", ports=[80], versions=["v1", "v2"], routes=[Rule(to="v1")])
+mesh = [catalog, Canary("catalog-v2", namespace="shop", service=catalog, from_="v1", to="v2", weight=10)]
+```
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from meshgen.intent.access import Access as Access
+    from meshgen.intent.access import AccessRule as AccessRule
+    from meshgen.intent.access import Allow as Allow
+    from meshgen.intent.access import Audit as Audit
+    from meshgen.intent.access import Caller as Caller
+    from meshgen.intent.access import Condition as Condition
+    from meshgen.intent.access import Deny as Deny
+    from meshgen.intent.access import External as External
+    from meshgen.intent.access import JwtCaller as JwtCaller
+    from meshgen.intent.access import NotCaller as NotCaller
+    from meshgen.intent.access import Operation as Operation
+    from meshgen.intent.access import Target as Target
+    from meshgen.intent.actions import Abort as Abort
+    from meshgen.intent.actions import Cors as Cors
+    from meshgen.intent.actions import Delay as Delay
+    from meshgen.intent.actions import Delegate as Delegate
+    from meshgen.intent.actions import DirectResponse as DirectResponse
+    from meshgen.intent.actions import Fault as Fault
+    from meshgen.intent.actions import HeaderOperations as HeaderOperations
+    from meshgen.intent.actions import Headers as Headers
+    from meshgen.intent.actions import PathRegex as PathRegex
+    from meshgen.intent.actions import Redirect as Redirect
+    from meshgen.intent.actions import Retries as Retries
+    from meshgen.intent.actions import Rewrite as Rewrite
+    from meshgen.intent.actions import RuleMirror as RuleMirror
+    from meshgen.intent.authentication import Authentication as Authentication
+    from meshgen.intent.authentication import JwtIssuer as JwtIssuer
+    from meshgen.intent.authentication import MutualTls as MutualTls
+    from meshgen.intent.authentication import TokenHeader as TokenHeader
+    from meshgen.intent.canary import Canary as Canary
+    from meshgen.intent.gateway import Gateway as Gateway
+    from meshgen.intent.gateway import GatewayWorkload as GatewayWorkload
+    from meshgen.intent.gateway import Listener as Listener
+    from meshgen.intent.gateway import ServerTls as ServerTls
+    from meshgen.intent.kind import Patch as Patch
+    from meshgen.intent.leaves import Pattern as Pattern
+    from meshgen.intent.leaves import StringMatch as StringMatch
+    from meshgen.intent.match import Match as Match
+    from meshgen.intent.match import TcpMatch as TcpMatch
+    from meshgen.intent.match import TlsMatch as TlsMatch
+    from meshgen.intent.mesh import AccessLog as AccessLog
+    from meshgen.intent.mesh import ExportDefaults as ExportDefaults
+    from meshgen.intent.mesh import Mesh as Mesh
+    from meshgen.intent.mesh import MeshTracing as MeshTracing
+    from meshgen.intent.mesh import ProxyDefaults as ProxyDefaults
+    from meshgen.intent.mesh import TagSource as TagSource
+    from meshgen.intent.mirror import Mirror as Mirror
+    from meshgen.intent.model import IntentError as IntentError
+    from meshgen.intent.reference import Destination as Destination
+    from meshgen.intent.route import Route as Route
+    from meshgen.intent.rule import Rule as Rule
+    from meshgen.intent.rule import Share as Share
+    from meshgen.intent.rule import TcpRule as TcpRule
+    from meshgen.intent.rule import TlsRule as TlsRule
+    from meshgen.intent.service import Call as Call
+    from meshgen.intent.service import Endpoint as Endpoint
+    from meshgen.intent.service import Port as Port
+    from meshgen.intent.service import Service as Service
+    from meshgen.intent.service import Version as Version
+    from meshgen.intent.service import Workload as Workload
+    from meshgen.intent.traffic import ClientTls as ClientTls
+    from meshgen.intent.traffic import Connections as Connections
+    from meshgen.intent.traffic import ConsistentHash as ConsistentHash
+    from meshgen.intent.traffic import HttpConnections as HttpConnections
+    from meshgen.intent.traffic import HttpCookie as HttpCookie
+    from meshgen.intent.traffic import LoadBalancer as LoadBalancer
+    from meshgen.intent.traffic import Locality as Locality
+    from meshgen.intent.traffic import LocalityDistribute as LocalityDistribute
+    from meshgen.intent.traffic import LocalityFailover as LocalityFailover
+    from meshgen.intent.traffic import Outliers as Outliers
+    from meshgen.intent.traffic import PortTraffic as PortTraffic
+    from meshgen.intent.traffic import TcpConnections as TcpConnections
+    from meshgen.intent.traffic import Traffic as Traffic
+    from meshgen.intent.traffic import Warmup as Warmup
+
+_PARTS = {
+    "access": ("Access AccessRule Allow Audit Caller Condition Deny External JwtCaller NotCaller Operation Target"),
+    "actions": (
+        "Abort Cors Delay Delegate DirectResponse Fault HeaderOperations Headers PathRegex Redirect Retries Rewrite RuleMirror"
+    ),
+    "authentication": "Authentication JwtIssuer MutualTls TokenHeader",
+    "canary": "Canary",
+    "gateway": "Gateway GatewayWorkload Listener ServerTls",
+    "kind": "Patch",
+    "leaves": "Pattern StringMatch",
+    "match": "Match TcpMatch TlsMatch",
+    "mesh": "AccessLog ExportDefaults Mesh MeshTracing ProxyDefaults TagSource",
+    "mirror": "Mirror",
+    "model": "IntentError",
+    "reference": "Destination",
+    "route": "Route",
+    "rule": "Rule Share TcpRule TlsRule",
+    "service": "Call Endpoint Port Service Version Workload",
+    "traffic": (
+        "ClientTls Connections ConsistentHash HttpConnections HttpCookie LoadBalancer Locality LocalityDistribute"
+        " LocalityFailover Outliers PortTraffic TcpConnections Traffic Warmup"
+    ),
+}
+_MODULES = {name: f"meshgen.intent.{module}" for module, names in _PARTS.items() for name in names.split()}
+
+__all__ = sorted(_MODULES)  # noqa: PLE0605 (made of the table above)
+
+
+def __getattr__(name: str) -> object:
+    """Imports a name of the public API on first use."""
+    module = _MODULES.get(name)
+    if module is None:
+        raise AttributeError(f"module `meshgen` has no attribute `{name}`")
+    return getattr(import_module(module), name)
+
+
+def __dir__() -> list[str]:
+    """The public API."""
+    return list(__all__)

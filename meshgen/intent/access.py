@@ -20,7 +20,7 @@ class JwtCaller(Model):
     issuer: str | None = None
     subject: str | None = None
     claims: dict[str, Annotated[Many[Pattern], ONE_OR_MANY]] | None = None
-    """Claims and the values they may have; `a.b` is a claim inside of a claim."""
+    """Claims and the values they may have; `a.b` is a claim inside of a claim, a name with a `/` is one claim."""
     audiences: Annotated[Many[Pattern], ONE_OR_MANY] | None = None
     presenter: Annotated[Many[Pattern], ONE_OR_MANY] | None = None
 
@@ -58,8 +58,8 @@ class NotCaller(Model):
 class Caller(Model):
     """Who calls; all fields that are given must hold.
 
-    Short: `webapp` is `{serviceAccount: webapp}` of the same namespace, `webapp.shop` of another. In Python a Service or a Gateway stands for
-    the account that it runs as.
+    Short: `webapp` is `{serviceAccount: webapp}` of the same namespace, `webapp.shop` of another. In Python a Service or a
+    Gateway stands for the account that it runs as.
     """
 
     SHORT_SCHEMA: ClassVar[JsonObject | None] = {"type": "string", "description": "A service account, `webapp` or `webapp.shop`."}
@@ -136,7 +136,7 @@ def _caller_to_text(long: JsonObject) -> JsonValue:
 
 
 class Operation(Model):
-    """What is done; all fields that are given must hold. `methods: [GET]`, `paths: [/items*]`, `ports: [8080]`, and their opposites."""
+    """What is done; all fields that are given must hold: `methods: [GET]`, `paths: [/items*]`, `ports: [8080]`, and opposites."""
 
     methods: Annotated[Many[Pattern], ONE_OR_MANY] | None = None
     """HTTP methods; for gRPC the path is the method."""
@@ -151,7 +151,7 @@ class Operation(Model):
 
 
 class Condition(Model):
-    """A condition on an attribute, by Istio's names: `request.headers[x-token]`, `source.ip`, `request.auth.claims[group]` …"""
+    """A condition on an attribute, by Istio's names: `request.headers[x-token]`, `request.auth.claims[group]`."""
 
     key: str
     values: Annotated[Many[str], ONE_OR_MANY] | None = None
@@ -212,9 +212,9 @@ class Target(Model):
 class Access(Intent):
     """Who may do what on a service, a gateway, Pods, the whole namespace (nothing named), or the whole mesh.
 
-    Each action gives one AuthorizationPolicy: `allow` under the intent's own name, the others under `<name>-deny`, `<name>-audit` and
-    `<name>-<provider>`. As in Istio, external authorizers decide first, then `deny`, then `allow`; once there is an `allow`, what it does not
-    name is denied. `default: deny` without `allow` denies everything, `default: allow` allows it.
+    Each action gives one AuthorizationPolicy: `allow` under the intent's own name, the others under `<name>-deny`, `<name>-audit`
+    and `<name>-<provider>`. As in Istio, external authorizers decide first, then `deny`, then `allow`; once there is an `allow`,
+    what it does not name is denied. `default: deny` without `allow` denies everything, `default: allow` allows it.
     """
 
     KIND: ClassVar[str] = "Access"
@@ -234,7 +234,7 @@ class Access(Intent):
 
     if TYPE_CHECKING:
 
-        def __init__(self, name: str, /, *, namespace: str = "default", **spec: Any) -> None: ...
+        def __init__(self, name: str, /, *, namespace: str = "default", **spec: Any) -> None: ...  # noqa: ANN401 (a user's values)
 
     @model_validator(mode="after")
     def _check(self) -> Access:
@@ -243,7 +243,7 @@ class Access(Intent):
             raise broken(
                 "`default: allow` allows everything, whatever `allow` says", help="leave one of them out", kind="exclusive"
             )
-        if self.default is self.allow is self.deny is self.audit is self.external is None:
+        if (self.default, self.allow, self.deny, self.audit, self.external) == (None, None, None, None, None):
             raise broken(
                 "an Access says something", help="write `default: deny`, or rules under `allow`, `deny`, `audit` or `external`"
             )

@@ -15,7 +15,7 @@ StatusCode = Annotated[int, Field(ge=200, le=599)]
 
 
 class PathRegex(Model):
-    """Replaces what a regular expression (RE2) finds in the path; `\\1` is its first group."""
+    r"""Replaces what a regular expression (RE2) finds in the path; `\1` is its first group."""
 
     match: str
     rewrite: str
@@ -104,7 +104,7 @@ class Headers(Model):
 
 
 class Retries(Model):
-    """Retries (Istio: `retries`). `attempts: 0` turns them off; Istio's default, without any, is two. Short: the attempts alone."""
+    """Retries (Istio: `retries`). `attempts: 0` turns them off; Istio's own default is two. Short: the attempts alone."""
 
     SHORT_SCHEMA: ClassVar[JsonObject | None] = {"type": "integer", "minimum": 0}
 

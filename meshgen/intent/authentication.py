@@ -66,23 +66,25 @@ _PRIVATE_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "k"})
 
 def _jwks(value: Any) -> Any:  # noqa: ANN401 (a stranger's value)
     """A key set as the text that Istio takes; a map is written compactly, with its members in order of their names."""
-    if isinstance(value, dict):
-        text, keys = json.dumps(value, sort_keys=True, separators=(",", ":")), value
-    elif isinstance(value, str):
-        text = value
-        try:
-            keys = json.loads(value)
-        except ValueError:
-            raise broken("`jwks` is not JSON", help='write the key set, `{"keys": […]}`, or a `jwksUri`', kind="value") from None
-    else:
+    if not isinstance(value, str | dict):
         return value
-    listed = keys.get("keys") if isinstance(keys, dict) else None
-    if not isinstance(listed, list):
+    text = value if isinstance(value, str) else json.dumps(value, sort_keys=True, separators=(",", ":"))
+    keys = _parsed(value) if isinstance(value, str) else value.get("keys")
+    if not isinstance(keys, list):
         raise broken("`jwks` has no `keys`", help='write the key set, `{"keys": […]}`', kind="value")
-    for key in listed:
+    for key in keys:
         if isinstance(key, dict) and not _PRIVATE_MEMBERS.isdisjoint(key):
             raise broken("`jwks` holds a private key", help="give the public keys alone", kind="secret")
     return text
+
+
+def _parsed(text: str) -> object:
+    """The `keys` of a key set in JSON."""
+    try:
+        parsed = json.loads(text)
+    except (ValueError, RecursionError):
+        raise broken("`jwks` is not JSON", help='write the key set, `{"keys": […]}`, or a `jwksUri`', kind="value") from None
+    return parsed.get("keys") if isinstance(parsed, dict) else None
 
 
 class JwtIssuer(Model):
@@ -116,8 +118,8 @@ class JwtIssuer(Model):
 class Authentication(Intent):
     """mTLS mode and JWT issuers of a service, a gateway, Pods, the whole namespace (nothing named) or the whole mesh.
 
-    Gives a PeerAuthentication for `mtls` and a RequestAuthentication for `jwt`. A token of an unknown issuer is refused; a request without any
-    token passes, unless an Access asks for one.
+    Gives a PeerAuthentication for `mtls` and a RequestAuthentication for `jwt`. A token of an unknown issuer is refused; a
+    request without any token passes, unless an Access asks for one.
     """
 
     KIND: ClassVar[str] = "Authentication"
@@ -132,7 +134,7 @@ class Authentication(Intent):
 
     if TYPE_CHECKING:
 
-        def __init__(self, name: str, /, *, namespace: str = "default", **spec: Any) -> None: ...
+        def __init__(self, name: str, /, *, namespace: str = "default", **spec: Any) -> None: ...  # noqa: ANN401 (a user's values)
 
     @model_validator(mode="after")
     def _check(self) -> Authentication:

@@ -23,9 +23,9 @@ _LATER = {
 class Canary(Intent):
     """Sends `weight` percent of the requests for the version `from` to the version `to`.
 
-    It rewrites every rule whose destination is the version `from` of the service: the Service's own rules and those of Routes on any
-    gateway. With `match` only the requests that match take part: a narrower rule comes before each of them. A Service without rules of its
-    own gets one, all requests to `from`. A Canary and a split over one version contradict each other.
+    It rewrites every rule whose destination is the version `from` of the service: the Service's own rules and those of Routes on
+    any gateway. With `match` only the requests that match take part: a narrower rule comes before each of them. A Service without
+    rules of its own gets one, all requests to `from`. A Canary and a split over one version contradict each other.
     """
 
     KIND: ClassVar[str] = "Canary"
@@ -44,7 +44,7 @@ class Canary(Intent):
 
     if TYPE_CHECKING:
 
-        def __init__(self, name: str, /, *, namespace: str = "default", **spec: Any) -> None: ...
+        def __init__(self, name: str, /, *, namespace: str = "default", **spec: Any) -> None: ...  # noqa: ANN401 (a user's values)
 
     @model_validator(mode="before")
     @classmethod

@@ -91,7 +91,7 @@ def _decode(document: Written, diagnostics: list[Diagnostic]) -> IntentObject[In
     if kind is None:
         diagnostics.append(_unknown_kind(document))
         return None
-    problems = [*_frame(value), *_keys(value)]
+    problems = _frame(value)
     spec = value.get("spec")
     given: dict[str, Any] = {**(spec if isinstance(spec, dict) else {}), "metadata": value.get("metadata", {})}
     try:
@@ -109,14 +109,11 @@ _FRAME = ("apiVersion", "kind", "metadata", "spec")
 
 def _frame(value: JsonObject) -> list[Finding]:
     """What is wrong around the spec."""
-    found = []
-    for key in value:
-        if key not in _FRAME:
-            found.append(
-                Finding(
-                    (key,), "unknown", f"a document has no field `{key}`", did_you_mean(key, _FRAME) or "it goes under `spec`"
-                )
-            )
+    found = [
+        Finding((key,), "unknown", f"a document has no field `{key}`", did_you_mean(key, _FRAME) or "it goes under `spec`")
+        for key in value
+        if key not in _FRAME
+    ]
     spec = value.get("spec", {})
     if not isinstance(spec, dict):
         found.append(Finding(("spec",), "value", "`spec` must be a map"))
@@ -124,23 +121,6 @@ def _frame(value: JsonObject) -> list[Finding]:
         found.append(
             Finding(("spec", "metadata"), "unknown", "`spec` has no field `metadata`", "`metadata` stands beside `spec`")
         )
-    return found
-
-
-_KEY_MARKS = ("PRIVATE KEY-----", "-----BEGIN OPENSSH")
-
-
-def _keys(value: object, path: JsonPath = ()) -> list[Finding]:
-    """Key material, wherever it stands."""
-    found: list[Finding] = []
-    children = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    for key, child in children:
-        if isinstance(child, str):
-            if len(child) > 40 and any(mark in child for mark in _KEY_MARKS):
-                help = "put it into a Secret and name that, as in `credential: shop-cert`"
-                found.append(Finding((*path, key), "secret", f"`{key}` holds a private key", help))
-        elif isinstance(child, dict | list):
-            found += _keys(child, (*path, key))
     return found
 
 

@@ -57,8 +57,8 @@ def _finding(model: type[Model], details: ErrorDetails, value: Mapping[str, obje
         return Finding(path, kind, str(context["message"]), str(context["help"]))
     if kind in _MAP_EXPECTED:
         return _map_expected(model, details, path)
-    message, help = _describe(kind, _name(path, model), details["input"], context)
-    return Finding(path, "value", message, help)
+    message, hint = _describe(kind, _name(path, model), details["input"], context)
+    return Finding(path, "value", message, hint)
 
 
 _MAP_EXPECTED = {"model_type", "model_attributes_type"}
@@ -73,8 +73,8 @@ def _map_expected(model: type[Model], details: ErrorDetails, path: JsonPath) -> 
     if isinstance((short or {}).get("enum"), list):
         word = "a word"
     expected = f"{word} or a map" if word else "a map"
-    help = _type_help("int_type", details["input"]) if word == "a whole number" else ""
-    return Finding(path, "value", f"{_name(path, model)} must be {expected}, not {show(details['input'])}", help)
+    hint = _type_help("int_type", details["input"]) if word == "a whole number" else ""
+    return Finding(path, "value", f"{_name(path, model)} must be {expected}, not {show(details['input'])}", hint)
 
 
 def _unknown(model: type[Model], location: tuple[str | int, ...], path: JsonPath) -> Finding:
@@ -83,8 +83,8 @@ def _unknown(model: type[Model], location: tuple[str | int, ...], path: JsonPath
     if owner is model and "metadata" in known:
         known.remove("metadata")
     name = str(location[-1])
-    help = did_you_mean(name, known) or f"it has {', '.join(f'`{field}`' for field in known)}"
-    return Finding(path, "unknown", f"{_name(path[:-1], model)} has no field `{name}`", help)
+    hint = did_you_mean(name, known) or f"it has {', '.join(f'`{field}`' for field in known)}"
+    return Finding(path, "unknown", f"{_name(path[:-1], model)} has no field `{name}`", hint)
 
 
 def _inside(location: tuple[str | int, ...]) -> str:

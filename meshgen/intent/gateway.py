@@ -29,8 +29,9 @@ class GatewayWorkload(Model):
 class ServerTls(Model):
     """TLS of a listener. Certificates and keys by reference: names of Secrets, or paths in the proxy. Short: the mode alone.
 
-    `simple` shows a certificate, `mutual` asks the client for one as well, `optionalMutual` takes one if there is one; `passthrough` hands the
-    connection on by its SNI, `autoPassthrough` to the cluster that the SNI names (east-west), `istioMutual` uses the mesh's own certificates.
+    `simple` shows a certificate, `mutual` asks the client for one as well, `optionalMutual` takes one if there is one;
+    `passthrough` hands the connection on by its SNI, `autoPassthrough` to the cluster that the SNI names (east-west),
+    `istioMutual` uses the mesh's own certificates.
     """
 
     SHORT_SCHEMA: ClassVar[JsonObject | None] = {"enum": ["passthrough", "autoPassthrough", "istioMutual"]}
@@ -141,7 +142,7 @@ class Gateway(Intent):
 
     if TYPE_CHECKING:
 
-        def __init__(self, name: str, /, *, namespace: str = "default", **spec: Any) -> None: ...
+        def __init__(self, name: str, /, *, namespace: str = "default", **spec: Any) -> None: ...  # noqa: ANN401 (a user's values)
 
     @property
     def workload_namespace(self) -> str:

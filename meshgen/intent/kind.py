@@ -34,7 +34,7 @@ class Patch(Model):
 
 
 class Intent(Model):
-    """A kind of the intent language. In YAML: `apiVersion`, `kind`, `metadata` and the fields under `spec`; in Python: `Kind("name", …)`."""
+    """A kind of the intent language: a document with its fields under `spec`, or in Python `Kind("name", …)`."""
 
     KIND: ClassVar[str] = ""
 

@@ -168,7 +168,7 @@ class StringMatch(Model):
 
 
 class Pattern(Model):
-    """One of `exact`, `prefix`, `suffix`, `present` and, for paths, `template` (`/items/{*}/reviews`), as AuthorizationPolicy has them.
+    """One of `exact`, `prefix`, `suffix`, `present` and, for paths, `template` (`/items/{*}`), as AuthorizationPolicy has them.
 
     Short: `GET` is exact, `/items*` a prefix, `*.png` a suffix, `*` presence.
     """

@@ -12,7 +12,7 @@ from meshgen.intent.reference import GatewayName
 
 
 class Match(Model):
-    """HTTP requests, by Istio's HTTPMatchRequest; all fields that are given must hold. Only `path` has a name of its own (Istio: `uri`)."""
+    """HTTP requests, by Istio's HTTPMatchRequest (`path` is its `uri`); all fields that are given must hold."""
 
     name: str | None = None
     """A name for access logs and metrics, behind the rule's."""

@@ -106,8 +106,8 @@ class ProxyDefaults(Model):
 class Mesh(Intent):
     """The mesh: identity, defaults, access logs, tracing, extension providers. One at most.
 
-    Gives MeshConfig and, in the root namespace under the intent's name, a PeerAuthentication (`mtls`), an AuthorizationPolicy (`access`) and a
-    Telemetry (`accessLog` with providers or a filter, `tracing`). What is absent keeps Istio's default.
+    Gives MeshConfig and, in the root namespace under the intent's name, a PeerAuthentication (`mtls`), an AuthorizationPolicy
+    (`access`) and a Telemetry (`accessLog` with providers or a filter, `tracing`). What is absent keeps Istio's default.
     """
 
     KIND: ClassVar[str] = "Mesh"
@@ -142,7 +142,7 @@ class Mesh(Intent):
 
     if TYPE_CHECKING:
 
-        def __init__(self, name: str, /, *, namespace: str = "default", **spec: Any) -> None: ...
+        def __init__(self, name: str, /, *, namespace: str = "default", **spec: Any) -> None: ...  # noqa: ANN401 (a user's values)
 
     @model_validator(mode="after")
     def _check(self) -> Mesh:

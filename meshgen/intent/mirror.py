@@ -17,8 +17,8 @@ from meshgen.intent.shorts import ONE_OR_MANY
 class Mirror(Intent):
     """Copies requests for a service, or for one of its versions, to another version or service; nobody sees the copies' answers.
 
-    It adds to every rule whose destination is that version, as a Canary does; with `match` a narrower rule comes before each of them.
-    Without `from` it adds to every rule that sends to the service at all.
+    It adds to every rule whose destination is that version, as a Canary does; with `match` a narrower rule comes before each of
+    them. Without `from` it adds to every rule that sends to the service at all.
     """
 
     KIND: ClassVar[str] = "Mirror"
@@ -33,4 +33,4 @@ class Mirror(Intent):
 
     if TYPE_CHECKING:
 
-        def __init__(self, name: str, /, *, namespace: str = "default", **spec: Any) -> None: ...
+        def __init__(self, name: str, /, *, namespace: str = "default", **spec: Any) -> None: ...  # noqa: ANN401 (a user's values)

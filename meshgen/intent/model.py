@@ -1,4 +1,4 @@
-"""The base of all intent models: strict, frozen, camelCase outside and snake_case inside, and aware of its place in a Python source."""
+"""The base of all intent models: strict, frozen, camelCase outside and snake_case inside, aware of its place in a source."""
 
 from __future__ import annotations
 

@@ -23,14 +23,17 @@ def place_in(value: object, path: Sequence[str | int]) -> JsonPath:
         taken = _step(value, step, following)
         if taken is None:
             break
-        if taken != ():
+        if taken is not _SKIPPED:
             key, value = taken
             found.append(key)
     return tuple(found)
 
 
-def _step(value: object, step: str | int, following: str | int | None) -> tuple[str | int, object] | tuple[()] | None:
-    """The key that a step takes and what is there; empty where the step is skipped, None where the document ends."""
+_SKIPPED = ("", None)
+
+
+def _step(value: object, step: str | int, following: str | int | None) -> tuple[str | int, object] | None:
+    """The key that a step takes and what is there; `_SKIPPED` where there is no such step, None where the document ends."""
     if isinstance(value, Mapping):
         if step in value:
             return step, value[step]
@@ -38,8 +41,8 @@ def _step(value: object, step: str | int, following: str | int | None) -> tuple[
             return None
         keys = list(value)
         if following in value or step >= len(keys):
-            return () if step == 0 else None
-        return (keys[step], value[keys[step]]) if following is not None else ()
+            return _SKIPPED if step == 0 else None
+        return (keys[step], value[keys[step]]) if following is not None else _SKIPPED
     if isinstance(value, list | tuple):
         return (step, value[step]) if isinstance(step, int) and step < len(value) else None
-    return () if step == 0 and isinstance(step, int) else None
+    return _SKIPPED if step == 0 and isinstance(step, int) else None

@@ -58,7 +58,7 @@ GatewayName: TypeAlias = Annotated[
     BeforeValidator(_gateway_name),
     WithJsonSchema({"type": "string", "description": "A Gateway: `name`, `namespace/name`, or `mesh` for all sidecars."}),
 ]
-"""A Gateway by `name` (of the same namespace) or `namespace/name`; `mesh` means all sidecars. In Python also the Gateway itself."""
+"""A Gateway by `name` (of the same namespace) or `namespace/name`; `mesh`: all sidecars. In Python also the Gateway itself."""
 
 
 def split_service(reference: str, namespace: str) -> tuple[str, str]:
@@ -68,11 +68,11 @@ def split_service(reference: str, namespace: str) -> tuple[str, str]:
 
 
 class Destination(Model):
-    """Where requests go: a Service of the mesh (`service`, `namespace`), or any `host` that Istio knows, on a `port`, in a `version`.
+    """Where requests go: a Service of the mesh, or any `host` that Istio knows, on a `port`, in a `version`.
 
-    A Service without a version means **the Service as it routes itself**: a Route that sends to it takes over the Service's own rules
-    (header rules, canaries, timeouts) there, so that a gateway and the mesh treat a request alike. `version: "*"` means all of its
-    endpoints whatever their version, Istio's plain host. A Service that has no rules of its own is the same in both.
+    A Service without a version means **the Service as it routes itself**: a Route that sends to it takes over the Service's own
+    rules (header rules, canaries, timeouts) there, so that a gateway and the mesh treat a request alike. `version: "*"` means all
+    of its endpoints whatever their version, Istio's plain host. A Service that has no rules of its own is the same in both.
 
     Short: `catalog`, `catalog.shop`, `catalog.shop:8080@v2`, `catalog@*`; a name with more dots is a host. Inside a Service's own
     routes a bare name is one of its versions (`v2`), and `{service: …}` names another service.
@@ -128,7 +128,7 @@ class Destination(Model):
             copy = self.model_copy(update=values)
             copy.__pydantic_fields_set__.discard("service")
             return copy
-        if self.version is not None and self.service is self.namespace is self.host is self.port is None:
+        if self.version is not None and (self.service, self.namespace, self.host, self.port) == (None, None, None, None):
             self.__dict__["__bare__"] = self.version
         return self
 

@@ -16,8 +16,8 @@ from meshgen.intent.rule import Rule, TcpRule, TlsRule
 class Route(Intent):
     """Ordered rules for some hosts.
 
-    Without `gateways` it holds in the mesh, for all sidecars; a Route that other Routes delegate to has no `hosts`. Several Routes may
-    speak of one host on one gateway: their rules become one list, by `order`, then namespace and name.
+    Without `gateways` it holds in the mesh, for all sidecars; a Route that other Routes delegate to has no `hosts`. Several
+    Routes may speak of one host on one gateway: their rules become one list, by `order`, then namespace and name.
     """
 
     KIND: ClassVar[str] = "Route"
@@ -36,7 +36,7 @@ class Route(Intent):
 
     if TYPE_CHECKING:
 
-        def __init__(self, name: str, /, *, namespace: str = "default", **spec: Any) -> None: ...
+        def __init__(self, name: str, /, *, namespace: str = "default", **spec: Any) -> None: ...  # noqa: ANN401 (a user's values)
 
     @model_validator(mode="after")
     def _some(self) -> Route:

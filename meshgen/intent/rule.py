@@ -154,9 +154,12 @@ def _in_service(rule: R) -> R:
         _change(changes, "to", rule.to, rule.to.as_version())
     if rule.split is not None:
         _change(changes, "split", rule.split, _each(Share.as_version, rule.split))
-    if isinstance(rule, Rule) and rule.mirror is not None:
-        _change(changes, "mirror", rule.mirror, _each(_mirror_in_service, rule.mirror))
-    return rule.model_copy(update=changes) if changes else rule
+    mirrors: tuple[RuleMirror, ...] | None = getattr(rule, "mirror", None)
+    if mirrors is not None:
+        _change(changes, "mirror", mirrors, _each(_mirror_in_service, mirrors))
+    if not changes:
+        return rule
+    return rule.model_copy(update=changes)
 
 
 T = TypeVar("T")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, model_validator
@@ -25,9 +24,9 @@ WELL_KNOWN_PORTS = {80: "http", 443: "https", 3306: "mysql", 6379: "redis", 2701
 class Port(Model):
     """A port of a service.
 
-    Short: the number. `80` is `{name: http, port: 80, protocol: HTTP}`, 443 HTTPS, 3306 MySQL, 6379 Redis, 27017 Mongo, every other one
-    HTTP under the name `http-8080`. In the long form an absent protocol follows from the name (`grpc-api`: gRPC, as Istio reads it),
-    and an absent name from the protocol (`tcp-9000`).
+    Short: the number. `80` is `{name: http, port: 80, protocol: HTTP}`, 443 HTTPS, 3306 MySQL, 6379 Redis, 27017 Mongo, every
+    other one HTTP under the name `http-8080`. In the long form an absent protocol follows from the name (`grpc-api`: gRPC, as
+    Istio reads it), and an absent name from the protocol (`tcp-9000`).
     """
 
     SHORT_SCHEMA: ClassVar[JsonObject | None] = {"type": "integer", "minimum": 1, "maximum": 65535}
@@ -82,7 +81,9 @@ class Workload(Model):
 
     selector: Labels | None = None
     service_account: str | None = None
-    """`default` where absent, as in Kubernetes."""
+    """Where absent that of the Pods or Deployments of the tree, else `default`."""
+    sidecar: bool = True
+    """Whether the Pods have a sidecar; only read where no Pod of the tree says it."""
 
 
 class Endpoint(Model):
@@ -98,7 +99,8 @@ class Endpoint(Model):
     """The workload's port, for a service of one port."""
     ports: dict[str, PortNumber] | None = None
     """The workload's ports by the service's port names."""
-    zone: str | None = None
+    locality: str | None = None
+    """`region/zone/subzone`."""
 
     @model_validator(mode="before")
     @classmethod
@@ -200,8 +202,9 @@ def _distinct_versions(versions: tuple[Version, ...]) -> tuple[Version, ...]:
 class Service(Intent):
     """A service of the mesh.
 
-    Gives a DestinationRule (for versions and `traffic`), a VirtualService for the mesh (for its own rules and the canaries and mirrors
-    over it) and a Sidecar (for `calls`); and it counts as a core Service, with the Pods of the endpoints that its versions name.
+    Gives a DestinationRule (for versions and `traffic`), a VirtualService for the mesh (for its own rules and the canaries and
+    mirrors over it) and a Sidecar (for `calls`); and it counts as a core Service, with the Pods of the endpoints that its
+    versions name.
     """
 
     KIND: ClassVar[str] = "Service"
@@ -213,7 +216,7 @@ class Service(Intent):
     endpoints: Annotated[Many[Endpoint], ONE_OR_MANY] | None = None
     """Addresses of a service without versions."""
     calls: Many[Call] | None = None
-    """The services that it depends on; its Sidecar then shows these, its callees by Access, and the root namespace, and no more."""
+    """The services that it depends on. Its Sidecar shows these, those whose Access names it, and the root namespace; no more."""
     traffic: Traffic | None = None
     """How clients treat it."""
     routes: Annotated[Many[Rule], AfterValidator(in_service)] | None = None
@@ -225,21 +228,7 @@ class Service(Intent):
 
     if TYPE_CHECKING:
 
-        def __init__(self, name: str, /, *, namespace: str = "default", **spec: Any) -> None: ...
-
-    @property
-    def labels(self) -> Labels:
-        """The selector of its workload, as far as it is given here."""
-        return (self.workload.selector if self.workload is not None else None) or {}
-
-    @property
-    def service_account(self) -> str:
-        """The account its workload runs as."""
-        return (self.workload.service_account if self.workload is not None else None) or "default"
-
-    def version_names(self) -> Iterator[str]:
-        """The names of its versions."""
-        return (version.name for version in self.versions or ())
+        def __init__(self, name: str, /, *, namespace: str = "default", **spec: Any) -> None: ...  # noqa: ANN401 (a user's values)
 
 
 __all__ = ["Call", "Endpoint", "Port", "Service", "Version", "Workload"]

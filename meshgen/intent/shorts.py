@@ -17,8 +17,8 @@ from meshgen.json import JsonObject, JsonValue
 class Short:
     """Marks a field whose value is normalised by `expand` before it is checked, and printed by `fold`.
 
-    `expand` gets any value and returns the long form, or the value itself where it is no short form. `fold` gets the model's value and its
-    long form as JSON.
+    `expand` gets any value and returns the long form, or the value itself where it is no short form. `fold` gets the model's
+    value and its long form as JSON.
     """
 
     expand: Callable[[Any], Any]

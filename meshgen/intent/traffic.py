@@ -191,7 +191,7 @@ class Http2Keepalive(Model):
 
 
 class HttpConnections(Model):
-    """Limits on HTTP requests. Istio's names, without the protocol in front: `maxPendingRequests` is `http1MaxPendingRequests`."""
+    """Limits on HTTP requests, by Istio's names without the protocol in front."""
 
     max_pending_requests: Count | None = None
     max_requests: Count | None = None
@@ -233,7 +233,7 @@ class Outliers(Model):
 
 
 class ClientTls(Model):
-    """TLS to the endpoints. Certificates and keys by reference: the name of a Secret, or paths in the proxy. Short: the mode alone."""
+    """TLS to the endpoints. Certificates and keys by reference: a Secret, or paths in the proxy. Short: the mode alone."""
 
     SHORT_SCHEMA: ClassVar[JsonObject | None] = {"enum": ["disable", "simple", "mutual", "istioMutual"]}
 

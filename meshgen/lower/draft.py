@@ -1,0 +1,139 @@
+"""Rules on their way to a VirtualService: destinations resolved, canaries and mirrors not yet in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Generic, TypeVar
+
+from meshgen.diagnostics import Diagnostic, JsonPath, Origin, Related, did_you_mean
+from meshgen.diagnostics.catalogue.link import UNKNOWN_VERSION
+from meshgen.intent.decode import IntentObject
+from meshgen.intent.kind import Intent
+from meshgen.intent.reference import ANY_VERSION, Destination
+from meshgen.intent.rule import Share
+from meshgen.istio import virtual_service as istio
+from meshgen.istio.shared import PortSelector
+from meshgen.lower.actions import headers
+from meshgen.lower.index import Index, ServiceKey, host_of
+from meshgen.lower.result import Report
+
+M_co = TypeVar("M_co", bound=istio.HTTPMatchRequest | istio.L4MatchAttributes | istio.TLSMatchAttributes, covariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where requests go: a host in Istio's words, and which service and version of the intents that is."""
+
+    host: str
+    service: ServiceKey | None
+    version: str | None
+    port: int | None
+    follows: bool  # a service without a version: as it routes itself
+    weight: int | None = None
+    headers: istio.Headers | None = None
+    origin: Origin | None = None  # where it differs from the rule's
+
+    def destination(self) -> istio.Destination:
+        """Istio's destination."""
+        port = None if self.port is None else PortSelector(number=self.port)
+        return istio.Destination(host=self.host, subset=self.version, port=port)
+
+
+@dataclass(frozen=True, slots=True)
+class Mirrored:
+    """A mirror of a rule."""
+
+    policy: istio.HTTPMirrorPolicy
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class Draft(Generic[M_co]):
+    """One rule: which requests, where they go, what else is done with them (the other fields of its Istio struct)."""
+
+    matches: tuple[M_co, ...]
+    targets: tuple[Target, ...]
+    fields: dict[str, object]
+    origin: Origin
+    mirrors: tuple[Mirrored, ...] = ()
+
+
+def resolve(
+    destination: Destination, intent: IntentObject[Intent], own: ServiceKey | None, path: JsonPath, index: Index, report: Report
+) -> Target | None:
+    """A destination as a target, None (and a finding) where its version is none of the service's.
+
+    `own` is the service whose own routes these are. Whether a host exists is for the checks to say, which know natives too.
+    """
+    if destination.host is not None:
+        return Target(destination.host, None, destination.version, destination.port, follows=False)
+    if destination.service is None and own is None:
+        message = "the destination names no service"
+        report.append(
+            UNKNOWN_VERSION.at(
+                intent.at(*path), message, help="write `service@version`; a version alone is known inside a Service"
+            )
+        )
+        return None
+    key = own if destination.service is None and own is not None else _key(destination, intent)
+    version = destination.version
+    if version is not None and version != ANY_VERSION:
+        problem = unknown_version(version, key, intent, path, index)
+        if problem is not None:
+            report.append(problem)
+            return None
+    follows = version is None and key != own
+    return Target(host_of(key), key, None if version == ANY_VERSION else version, destination.port, follows)
+
+
+def _key(destination: Destination, intent: IntentObject[Intent]) -> ServiceKey:
+    return destination.namespace or intent.model.namespace, destination.service or ""
+
+
+def unknown_version(
+    version: str, key: ServiceKey, intent: IntentObject[Intent], path: JsonPath, index: Index
+) -> Diagnostic | None:
+    """The finding about a version that a service of the intents does not have."""
+    service = index.services.get(key)
+    if service is None:
+        return None
+    names = [known.name for known in service.model.versions or ()]
+    if version in names:
+        return None
+    message = f"{_title(intent)} names version `{version}` of `{key[1]}`, which has no such version"
+    known = f"its versions are {', '.join(f'`{name}`' for name in names)}" if names else "it declares no versions"
+    place = service.at("spec", "versions") if names else service.origin
+    related = [Related(place, f"`{key[1]}` is declared here")]
+    return UNKNOWN_VERSION.at(intent.at(*path), message, help=did_you_mean(version, names) or known, related=related)
+
+
+def _title(intent: IntentObject[Intent]) -> str:
+    return f"{intent.model.KIND} `{intent.model.name}`"
+
+
+def resolve_all(
+    destinations: Sequence[Destination],
+    intent: IntentObject[Intent],
+    own: ServiceKey | None,
+    path: JsonPath,
+    index: Index,
+    report: Report,
+) -> tuple[Target, ...] | None:
+    """The targets of a rule with `to` or `split` under `path`; None where one of them cannot be."""
+    if not destinations:
+        return ()
+    if type(destinations[0]) is Destination:
+        target = resolve(destinations[0], intent, own, (*path, "to"), index, report)
+        return None if target is None else (target,)
+    found: list[Target] = []
+    complete = True
+    for position, share in enumerate(destinations):
+        place = (*path, "split", position)
+        target = resolve(share, intent, own, place, index, report)
+        if target is None or not isinstance(share, Share):
+            complete = False
+            continue
+        extra = None if share.headers is None else headers(share.headers)
+        found.append(replace(target, weight=share.weight, headers=extra, origin=intent.at(*place)))
+    return tuple(found) if complete else None

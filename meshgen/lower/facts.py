@@ -1,0 +1,193 @@
+"""Core facts that Service intents state: the Service itself, its Pods and its endpoints."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+import msgspec
+
+from meshgen import kubernetes as core
+from meshgen.diagnostics import Origin, Related
+from meshgen.diagnostics.catalogue.link import STATED_TWICE
+from meshgen.intent.decode import IntentObject
+from meshgen.intent.service import Endpoint, Port, Service, Version
+from meshgen.lower.index import Index, ServiceKey
+from meshgen.lower.result import Report
+from meshgen.values import Protocol, is_ip, protocol_of_port
+
+_SIDECAR = {"security.istio.io/tlsMode": "istio", "sidecar.istio.io/inject": "true"}
+"""What the injector sets on a Pod; istiod knows by it that the Pod speaks the mesh's mTLS."""
+
+
+@dataclass
+class _Found:
+    services: list[core.Service] = field(default_factory=list)
+    slices: list[core.EndpointSlice] = field(default_factory=list)
+    pods: list[core.Pod] = field(default_factory=list)
+    owners: list[core.PodOwner] = field(default_factory=list)
+
+
+def with_intents(facts: core.CoreFacts, index: Index, report: Report) -> core.CoreFacts:
+    """The facts of the tree, and what the Service intents add to them. A core Service of the tree stays as it is."""
+    found = _Found()
+    for key, service in index.services.items():
+        _check(service, index.core_services.get(key), report)
+        if key not in index.core_services and service.model.ports:
+            found.services.append(_service(service, service.model.ports))
+        _workloads(service, key, index, found)
+    return msgspec.structs.replace(
+        facts,
+        services=(*facts.services, *found.services),
+        endpoint_slices=(*facts.endpoint_slices, *found.slices),
+        pods=(*facts.pods, *found.pods),
+        pod_owners=(*facts.pod_owners, *found.owners),
+    )
+
+
+def _check(service: IntentObject[Service], fact: core.Service | None, report: Report) -> None:
+    """Reports ports and selectors of an intent that are not those of the core Service."""
+    if fact is None:
+        return
+    model = service.model
+    related = [Related(fact.origin, "the core Service")]
+    hint = "leave it out of the intent: the core Service says it"
+    stated = sorted(port.port for port in model.ports or ())
+    real = sorted(port.port for port in fact.spec.ports)
+    if model.ports is not None and stated != real:
+        message = f"Service `{model.name}` has the ports {_listed(stated)}, and the core Service {_listed(real)}"
+        report.append(STATED_TWICE.at(service.at("spec", "ports"), message, help=hint, related=related))
+    selector = model.workload.selector if model.workload is not None else None
+    if selector and fact.spec.selector and selector != fact.spec.selector:
+        message = f"Service `{model.name}` selects other Pods than the core Service of its name"
+        report.append(STATED_TWICE.at(service.at("spec", "workload", "selector"), message, help=hint, related=related))
+
+
+def _listed(ports: list[int]) -> str:
+    return ", ".join(f"`{port}`" for port in ports) or "none"
+
+
+def _service(service: IntentObject[Service], ports: tuple[Port, ...]) -> core.Service:
+    model = service.model
+    selector = (model.workload.selector if model.workload is not None else None) or {}
+    return core.Service(
+        metadata=core.ObjectMeta(name=model.name, namespace=model.namespace, labels=model.metadata.labels),
+        spec=core.ServiceSpec(ports=tuple(map(_port, ports)), selector=selector),
+        origin=service.origin,
+    )
+
+
+def _port(port: Port) -> core.ServicePort:
+    protocol = Protocol(port.protocol)
+    named = protocol_of_port(port.name)
+    return core.ServicePort(
+        name=port.name,
+        port=port.port,
+        protocol="UDP" if protocol is Protocol.UDP else "TCP",
+        target_port=port.target_port,
+        app_protocol=None if named is protocol or protocol is Protocol.UDP else protocol.value.lower(),
+    )
+
+
+def _workloads(service: IntentObject[Service], key: ServiceKey, index: Index, found: _Found) -> None:
+    """The Pods of each version: with addresses where the intent gives them, else a template, unless the tree has Pods."""
+    model = service.model
+    selector = index.labels_of(key)
+    injected = _SIDECAR if model.workload is None or model.workload.sidecar else {}
+    account = index.service_account_of(key)
+    groups: list[tuple[_Group, tuple[Endpoint, ...]]] = [
+        (
+            _Group(key, f"{key[1]}-{version.name}", {**selector, **version.labels}, injected, account, place),
+            version.endpoints or (),
+        )
+        for version, place in _places(service)
+    ]
+    if model.endpoints or not groups:
+        groups.append((_Group(key, key[1], selector, injected, account, service.origin), model.endpoints or ()))
+    known = index.workloads.get(key[0], ())
+    for group, endpoints in groups:
+        if endpoints:
+            _pods(group, endpoints, index, found)
+        elif selector and model.workload is not None and not any(group.labels.items() <= pod.items() for pod, _ in known):
+            found.owners.append(_template(group))
+
+
+def _places(service: IntentObject[Service]) -> Iterator[tuple[Version, Origin]]:
+    for position, version in enumerate(service.model.versions or ()):
+        yield version, service.at("spec", "versions", position)
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """Pods that are alike: those of a version, or of a service without versions."""
+
+    service: ServiceKey
+    name: str
+    labels: Mapping[str, str]
+    injected: Mapping[str, str]  # what the injector adds to the labels
+    account: str
+    origin: Origin
+
+
+def _template(group: _Group) -> core.PodOwner:
+    template = core.PodTemplate(
+        metadata=core.ObjectMeta(labels={**group.labels, **group.injected}),
+        spec=core.PodSpec(service_account_name=group.account),
+    )
+    return core.PodOwner(
+        kind="Deployment",
+        metadata=core.ObjectMeta(name=group.name, namespace=group.service[0]),
+        spec=core.WorkloadSpec(template=template),
+        origin=group.origin,
+    )
+
+
+def _pods(group: _Group, endpoints: tuple[Endpoint, ...], index: Index, found: _Found) -> None:
+    """A Pod and a slice for each address: each may have ports of its own."""
+    for position, endpoint in enumerate(endpoints):
+        name = f"{group.name}-{position}"
+        labels = {**group.labels, **group.injected}
+        if endpoint.locality is not None:
+            labels["topology.istio.io/locality"] = endpoint.locality.replace("/", ".")
+        pod = core.Pod(
+            metadata=core.ObjectMeta(name=name, namespace=group.service[0], labels=labels),
+            spec=core.PodSpec(service_account_name=group.account),
+            status=core.PodStatus(pod_ip=endpoint.address, phase="Running"),
+            origin=group.origin,
+        )
+        found.pods.append(pod)
+        ports = tuple(_endpoint_ports(endpoint, group.service, index))
+        found.slices.append(_slice(name, group.service, endpoint, ports, group.origin))
+
+
+def _slice(
+    name: str, key: ServiceKey, endpoint: Endpoint, ports: tuple[core.EndpointPort, ...], origin: Origin
+) -> core.EndpointSlice:
+    return core.EndpointSlice(
+        metadata=core.ObjectMeta(name=name, namespace=key[0], labels={"kubernetes.io/service-name": key[1]}),
+        address_type="IPv6" if is_ip(endpoint.address) and ":" in endpoint.address else "IPv4",
+        ports=ports,
+        endpoints=(
+            core.SliceEndpoint(
+                addresses=(endpoint.address,),
+                conditions=core.EndpointConditions(ready=True),
+                target_ref=core.TargetReference(kind="Pod", name=name, namespace=key[0]),
+            ),
+        ),
+        origin=origin,
+    )
+
+
+def _endpoint_ports(endpoint: Endpoint, key: ServiceKey, index: Index) -> Iterator[core.EndpointPort]:
+    """The workload's port for each of the service's: as the endpoint says, else the target port, else the same number."""
+    for name, port, target in _service_ports(key, index):
+        number = endpoint.port or (endpoint.ports or {}).get(name) or (target if isinstance(target, int) else port)
+        yield core.EndpointPort(name=name, port=number)
+
+
+def _service_ports(key: ServiceKey, index: Index) -> list[tuple[str, int, int | str | None]]:
+    intent = index.services[key].model
+    if intent.ports is not None:
+        return [(port.name, port.port, port.target_port) for port in intent.ports]
+    fact = index.core_services.get(key)
+    return [(port.name, port.port, port.target_port) for port in fact.spec.ports] if fact is not None else []

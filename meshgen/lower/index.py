@@ -1,0 +1,150 @@
+"""Who is who among the intents and core facts: services, versions, gateways, accounts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TypeVar, cast
+
+from meshgen import kubernetes
+from meshgen.diagnostics import did_you_mean
+from meshgen.intent.canary import Canary
+from meshgen.intent.decode import IntentObject
+from meshgen.intent.gateway import Gateway
+from meshgen.intent.kind import Intent
+from meshgen.intent.mesh import Mesh
+from meshgen.intent.mirror import Mirror
+from meshgen.intent.reference import split_service
+from meshgen.intent.service import Service
+from meshgen.istio.hosts import CLUSTER_DOMAIN
+from meshgen.kubernetes import CoreFacts
+from meshgen.values import Protocol, protocol_of_port
+
+I = TypeVar("I", bound=Intent)  # noqa: E741 (I for intent, as T for type)
+
+ServiceKey = tuple[str, str]
+"""Namespace and name."""
+
+
+def host_of(key: ServiceKey) -> str:
+    """The service's host, fully qualified."""
+    return f"{key[1]}.{key[0]}.svc.{CLUSTER_DOMAIN}"
+
+
+@dataclass(frozen=True)
+class Index:
+    """All intents, in one order whatever the order of the documents, and the core facts beside them."""
+
+    intents: Sequence[IntentObject[Intent]]
+    facts: CoreFacts
+    services: Mapping[ServiceKey, IntentObject[Service]] = field(default_factory=dict)
+    canaries: Mapping[ServiceKey, list[IntentObject[Canary]]] = field(default_factory=dict)
+    mirrors: Mapping[ServiceKey, list[IntentObject[Mirror]]] = field(default_factory=dict)
+    gateways: Mapping[ServiceKey, IntentObject[Gateway]] = field(default_factory=dict)
+    mesh: IntentObject[Mesh] | None = None
+
+    def of(self, kind: type[I]) -> list[IntentObject[I]]:
+        """The intents of a kind, by namespace and name."""
+        return [cast("IntentObject[I]", intent) for intent in self.intents if type(intent.model) is kind]
+
+    @property
+    def trust_domain(self) -> str:
+        """The mesh's trust domain."""
+        return (self.mesh.model.trust_domain if self.mesh is not None else None) or "cluster.local"
+
+    @property
+    def root_namespace(self) -> str:
+        """The mesh's root namespace."""
+        return (self.mesh.model.root_namespace if self.mesh is not None else None) or "istio-system"
+
+    @cached_property
+    def core_services(self) -> Mapping[ServiceKey, kubernetes.Service]:
+        """Core Services of the tree."""
+        return {(fact.metadata.namespace, fact.metadata.name): fact for fact in self.facts.services}
+
+    @cached_property
+    def workloads(self) -> Mapping[str, list[tuple[Mapping[str, str], str]]]:
+        """Labels and service account of the Pods and Pod templates of each namespace."""
+        found: dict[str, list[tuple[Mapping[str, str], str]]] = {}
+        for pod in self.facts.pods:
+            found.setdefault(pod.metadata.namespace, []).append((pod.metadata.labels, pod.spec.service_account_name))
+        for owner in self.facts.pod_owners:
+            template = owner.spec.template
+            found.setdefault(owner.metadata.namespace, []).append((template.metadata.labels, template.spec.service_account_name))
+        return found
+
+    def knows_service(self, key: ServiceKey) -> bool:
+        """Whether an intent or a core Service declares it."""
+        return key in self.services or key in self.core_services
+
+    def suggestion(self, key: ServiceKey) -> str:
+        """`did you mean …?` for a service that nobody declares."""
+        names = [name for namespace, name in (*self.services, *self.core_services) if namespace == key[0]]
+        elsewhere = [other for other in (*self.services, *self.core_services) if other[1] == key[1]]
+        if elsewhere:
+            return f"there is a `{key[1]}.{elsewhere[0][0]}`"
+        return did_you_mean(key[1], names) or f"the namespace `{key[0]}` has no service of this name"
+
+    def labels_of(self, key: ServiceKey) -> Mapping[str, str]:
+        """The labels that the Pods of a service have: the intent's selector, else the core Service's; empty where unknown."""
+        intent = self.services.get(key)
+        if intent is not None and intent.model.workload is not None and intent.model.workload.selector:
+            return intent.model.workload.selector
+        core = self.core_services.get(key)
+        return core.spec.selector if core is not None else {}
+
+    def ports_of(self, key: ServiceKey) -> Sequence[tuple[int, Protocol]]:
+        """The ports of a service and what they speak: the intent's, else the core Service's; empty where unknown."""
+        intent = self.services.get(key)
+        if intent is not None and intent.model.ports is not None:
+            return [(port.port, Protocol(port.protocol)) for port in intent.model.ports]
+        core = self.core_services.get(key)
+        ports = core.spec.ports if core is not None else ()
+        return [(port.port, protocol_of_port(port.name, port.app_protocol, port.protocol)) for port in ports]
+
+    def service_account_of(self, key: ServiceKey) -> str:
+        """The account that a service's Pods run as."""
+        intent = self.services.get(key)
+        if intent is not None and intent.model.workload is not None and intent.model.workload.service_account:
+            return intent.model.workload.service_account
+        labels = self.labels_of(key)
+        for found, account in self.workloads.get(key[0], ()) if labels else ():
+            if labels.items() <= found.items() and account:
+                return account
+        return "default"
+
+    @cached_property
+    def services_by_account(self) -> Mapping[ServiceKey, list[ServiceKey]]:
+        """Services of the intents by namespace and service account."""
+        found: dict[ServiceKey, list[ServiceKey]] = {}
+        for key in self.services:
+            found.setdefault((key[0], self.service_account_of(key)), []).append(key)
+        return found
+
+
+def build_index(intents: Sequence[IntentObject[Intent]], facts: CoreFacts) -> Index:
+    """The index of intents that are in order and each given once."""
+    by_service: dict[type, dict[ServiceKey, list[IntentObject[Intent]]]] = {Canary: {}, Mirror: {}}
+    for intent in intents:
+        model = intent.model
+        if isinstance(model, Canary | Mirror):
+            key = split_service(model.service, model.namespace)
+            by_service[type(model)].setdefault(key, []).append(intent)
+    return Index(
+        intents=intents,
+        facts=facts,
+        services=_by_key(intents, Service),
+        canaries=cast("dict[ServiceKey, list[IntentObject[Canary]]]", by_service[Canary]),
+        mirrors=cast("dict[ServiceKey, list[IntentObject[Mirror]]]", by_service[Mirror]),
+        gateways=_by_key(intents, Gateway),
+        mesh=next((cast("IntentObject[Mesh]", intent) for intent in intents if isinstance(intent.model, Mesh)), None),
+    )
+
+
+def _by_key(intents: Iterable[IntentObject[Intent]], kind: type[I]) -> dict[ServiceKey, IntentObject[I]]:
+    return {
+        (intent.model.namespace, intent.model.name): cast("IntentObject[I]", intent)
+        for intent in intents
+        if type(intent.model) is kind
+    }

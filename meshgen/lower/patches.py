@@ -1,0 +1,128 @@
+"""JSON merge patches of intents on the objects that were made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import msgspec
+
+from meshgen.diagnostics import JsonPath, Origin, did_you_mean
+from meshgen.diagnostics.catalogue.link import INVALID_PATCH
+from meshgen.intent.decode import IntentObject
+from meshgen.intent.kind import Intent, Patch
+from meshgen.istio.decode import violations
+from meshgen.istio.kinds import KINDS
+from meshgen.istio.object import IstioObject
+from meshgen.istio.struct import IstioStruct
+from meshgen.json import JsonObject, JsonValue
+from meshgen.lower.result import Made, Report
+
+
+def patched(made: Sequence[Made], intents: Sequence[IntentObject[Intent]], report: Report) -> list[Made]:
+    """The objects with all patches applied, in the order of the intents and of their patches."""
+    objects = list(made)
+    for intent in intents:
+        for position, patch in enumerate(intent.model.patches or ()):
+            path = ("spec", "patches", position)
+            index = _target(objects, intent, patch, path, report)
+            if index is not None:
+                after = _apply(objects[index].object, intent, patch, path, report)
+                objects[index] = replace(objects[index], object=after)
+    return objects
+
+
+def _target(objects: Sequence[Made], intent: IntentObject[Intent], patch: Patch, path: JsonPath, report: Report) -> int | None:
+    """The index of the object that a patch is for; None (and a finding) where there is none, or more than one."""
+    own = [(index, made.object) for index, made in enumerate(objects) if any(each is intent for each in made.intents)]
+    fitting = [(i, o) for i, o in own if o.kind == patch.kind and patch.name in {None, o.name}]
+    if len(fitting) == 1:
+        return fitting[0][0]
+    title = f"{intent.model.KIND} `{intent.model.name}`"
+    if fitting:
+        names = ", ".join(f"`{o.name}`" for _, o in fitting)
+        message, hint = f"{title} gives several objects of the kind `{patch.kind}`", f"add `name:`, one of {names}"
+    else:
+        named = f" named `{patch.name}`" if patch.name is not None else ""
+        message = f"{title} gives no `{patch.kind}`{named}"
+        given = ", ".join(f"`{o.kind}` `{o.name}`" for _, o in own)
+        hint = did_you_mean(patch.kind, {o.kind for _, o in own}) or (f"it gives {given}" if given else "it gives no object")
+    report.append(INVALID_PATCH.at(intent.at(*path, "kind"), message, help=hint))
+    return None
+
+
+def _apply(
+    before: IstioObject[IstioStruct], intent: IntentObject[Intent], patch: Patch, path: JsonPath, report: Report
+) -> IstioObject[IstioStruct]:
+    """The patched object, or the object as it was (and findings) where the patch does not fit."""
+    problems = list(_outside(patch.patch))
+    if problems:
+        for key, message in problems:
+            report.append(
+                INVALID_PATCH.at(intent.at(*path, "patch", *key), message, help="patch `spec`, or labels and annotations")
+            )
+        return before
+    value = merge(before.to_json(), patch.patch)
+    if not isinstance(value, dict):
+        raise TypeError("a merge of two maps is a map")
+    found = list(violations(value, KINDS[before.kind]))
+    for violation in found:
+        place = intent.at(*path, "patch", *violation.path)
+        report.append(INVALID_PATCH.at(place, f"after the patch {violation.message}", help=violation.help))
+    return before if found else _rebuilt(before, value, intent, patch, path)
+
+
+def _rebuilt(
+    before: IstioObject[IstioStruct], value: JsonObject, intent: IntentObject[Intent], patch: Patch, path: JsonPath
+) -> IstioObject[IstioStruct]:
+    metadata: Any = value["metadata"]  # checked with the rest
+    return replace(
+        before,
+        spec=msgspec.convert(value.get("spec") or {}, type(before.spec)),
+        labels=metadata.get("labels") or {},
+        annotations=metadata.get("annotations") or {},
+        origins={**before.origins, **dict(_origins(patch.patch, intent, (*path, "patch"), ()))},
+    )
+
+
+_METADATA = ("labels", "annotations")
+
+
+def _outside(patch: JsonObject) -> Iterator[tuple[JsonPath, str]]:
+    """What a patch must leave alone: the object's kind and name."""
+    for key, value in patch.items():
+        if key == "metadata" and isinstance(value, dict):
+            yield from (((key, each), f"a patch cannot change `metadata.{each}`") for each in value if each not in _METADATA)
+        elif key not in {"spec", "metadata"}:
+            yield (key,), f"a patch cannot change `{key}`"
+        elif not isinstance(value, dict):
+            yield (key,), f"a patch of `{key}` is a map"
+
+
+def merge(value: JsonValue, patch: JsonValue) -> JsonValue:
+    """A JSON merge patch (RFC 7396): maps are merged, null removes, all else replaces.
+
+    >>> merge({"a": 1, "b": {"c": 2, "d": 3}}, {"b": {"c": None}})
+    {'a': 1, 'b': {'d': 3}}
+    """
+    if not isinstance(patch, dict):
+        return patch
+    merged = dict(value) if isinstance(value, dict) else {}
+    for key, change in patch.items():
+        if change is None:
+            merged.pop(key, None)
+        else:
+            merged[key] = merge(merged.get(key), change)
+    return merged
+
+
+def _origins(
+    patch: JsonValue, intent: IntentObject[Intent], path: JsonPath, inside: JsonPath
+) -> Iterator[tuple[JsonPath, Origin]]:
+    """The places of all that a patch replaces, by their paths in the object."""
+    if isinstance(patch, dict) and patch:
+        for key, value in patch.items():
+            yield from _origins(value, intent, (*path, key), (*inside, key))
+    else:
+        yield inside, intent.at(*path)

@@ -1,0 +1,214 @@
+"""VirtualServices: one for each host and set of gateways, whatever intents speak of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from meshgen.diagnostics import JsonPath, Origin, Related
+from meshgen.diagnostics.catalogue.link import HIDDEN_BY_MERGE, MERGED
+from meshgen.intent.decode import IntentObject
+from meshgen.intent.kind import Intent
+from meshgen.intent.route import Route
+from meshgen.intent.service import Service
+from meshgen.istio import virtual_service as istio
+from meshgen.istio.hosts import CLUSTER_DOMAIN, fully_qualified
+from meshgen.lower.changes import Changes
+from meshgen.lower.draft import Target
+from meshgen.lower.index import Index, host_of
+from meshgen.lower.result import Made, Report, make
+from meshgen.lower.rules import HttpDraft, RuleBook, RuleSet, gateway_names
+
+MESH = "mesh"
+
+
+@dataclass(frozen=True, slots=True)
+class Speaker:
+    """An intent that has rules for some hosts on some gateways."""
+
+    intent: IntentObject[Intent]
+    order: int
+    hosts: tuple[str, ...]
+    gateways: tuple[str, ...]
+    rules: RuleSet
+    export_to: tuple[str, ...] | None
+
+    @property
+    def sort_key(self) -> tuple[int, str, str, str]:
+        """Explicit order, then namespace and name; of one name a Route before a Service."""
+        model = self.intent.model
+        return (self.order, model.namespace, model.name, model.KIND)
+
+
+Pair = tuple[str, str]
+"""A host and a gateway."""
+
+
+def virtual_services(index: Index, book: RuleBook, changes: Changes, report: Report) -> Iterator[Made]:
+    """All VirtualServices of the intents."""
+    speakers = sorted(_speakers(index, book, changes), key=lambda speaker: speaker.sort_key)
+    changes.unused()
+    taken: set[tuple[str, str]] = set()
+    for group, hosts, gateways in _groups(speakers):
+        if len(group) > 1:
+            _tell(group, hosts, report)
+        first = group[0].intent.model
+        name = first.name
+        if len(group) > 1 or (first.namespace, name) in taken:
+            name = _free_name(first.namespace, name, hosts, taken)
+        taken.add((first.namespace, name))
+        yield _virtual_service(group, hosts, gateways, name)
+
+
+def _speakers(index: Index, book: RuleBook, changes: Changes) -> Iterator[Speaker]:
+    for key, service in index.services.items():
+        rules = changes.apply(book.of_service(key))
+        if rules.http or rules.tcp or rules.tls:
+            yield Speaker(service, 0, (host_of(key),), (MESH,), rules, service.model.export_to)
+    for route in index.of(Route):
+        rules = changes.apply(book.of_route(route))
+        if rules.http or rules.tcp or rules.tls:
+            model = route.model
+            gateways = gateway_names(model.gateways, model.namespace) or ((MESH,) if model.hosts else ())
+            hosts = tuple(_host(host, model.namespace, index) for host in model.hosts or ())
+            yield Speaker(route, model.order, hosts, gateways, rules, model.export_to)
+
+
+def _host(host: str, namespace: str, index: Index) -> str:
+    """A host fully qualified: short names, and `catalog.shop` and `catalog.shop.svc` where there is such a service."""
+    short = host.removesuffix(".svc")
+    name, dot, other = short.partition(".")
+    if dot and "." not in other and (short != host or index.knows_service((other, name))):
+        return f"{name}.{other}.svc.{CLUSTER_DOMAIN}"
+    return fully_qualified(host, namespace)
+
+
+def _groups(speakers: Sequence[Speaker]) -> Iterator[tuple[tuple[Speaker, ...], tuple[str, ...], tuple[str, ...]]]:
+    """Speakers that have the same hosts on the same gateways to themselves; those that speak alone first."""
+    by_pair: dict[Pair, list[Speaker]] = {}
+    for speaker in speakers:
+        for host in dict.fromkeys(speaker.hosts):
+            for gateway in dict.fromkeys(speaker.gateways):
+                by_pair.setdefault((host, gateway), []).append(speaker)
+    by_group: dict[tuple[int, ...], tuple[tuple[Speaker, ...], list[Pair]]] = {}
+    for pair, some in by_pair.items():
+        by_group.setdefault(tuple(map(id, some)), (tuple(some), []))[1].append(pair)
+    for group, pairs in sorted(by_group.values(), key=lambda entry: (len(entry[0]), [s.sort_key for s in entry[0]])):
+        yield from ((group, hosts, gateways) for hosts, gateways in _rectangles(pairs))
+    yield from (((speaker,), (), ()) for speaker in speakers if not speaker.hosts)  # delegates
+
+
+def _rectangles(pairs: Iterable[Pair]) -> Iterator[tuple[tuple[str, ...], tuple[str, ...]]]:
+    """Hosts that are on the same gateways, together."""
+    gateways_of: dict[str, list[str]] = {}
+    for host, gateway in pairs:
+        gateways_of.setdefault(host, []).append(gateway)
+    hosts_of: dict[tuple[str, ...], list[str]] = {}
+    for host, gateways in gateways_of.items():
+        hosts_of.setdefault(tuple(gateways), []).append(host)
+    return ((tuple(hosts), gateways) for gateways, hosts in hosts_of.items())
+
+
+def _free_name(namespace: str, name: str, hosts: Sequence[str], taken: set[tuple[str, str]]) -> str:
+    """The name, or where it is taken the name and the first host."""
+    if (namespace, name) not in taken:
+        return name
+    return f"{name}-{hosts[0].removesuffix(f'.svc.{CLUSTER_DOMAIN}').replace('*', 'any').replace('.', '-')}"
+
+
+def _tell(group: Sequence[Speaker], hosts: Sequence[str], report: Report) -> None:
+    """Says that rules were merged, or that the first speaker leaves nothing to a later one."""
+    for position, speaker in enumerate(group[1:], start=1):
+        title = f"{speaker.intent.model.KIND} `{speaker.intent.model.name}`"
+        hider = next((other for other in group[:position] if _takes_all(other.rules.http)), None)
+        if hider is not None and speaker.rules.http:
+            message = f"{title} is never asked about `{hosts[0]}`: {_title(hider)} takes every request first"
+            related = [Related(_last_rule(hider), "this rule takes every request")]
+            hint = "give it the lower `order`, or write the rules in one intent"
+            report.append(HIDDEN_BY_MERGE.at(speaker.intent.origin, message, help=hint, related=related))
+        else:
+            before = group[position - 1]
+            message = f"the rules of {title} for `{hosts[0]}` come after those of {_title(before)}"
+            related = [Related(before.intent.origin, "its rules come first")]
+            report.append(MERGED.at(speaker.intent.origin, message, related=related, help="`order` decides"))
+
+
+def _title(speaker: Speaker) -> str:
+    return f"{speaker.intent.model.KIND} `{speaker.intent.model.name}`"
+
+
+def _takes_all(drafts: Sequence[HttpDraft]) -> bool:
+    return any(not draft.matches for draft in drafts)
+
+
+def _last_rule(speaker: Speaker) -> Origin:
+    return next(draft.origin for draft in speaker.rules.http if not draft.matches)
+
+
+def _virtual_service(group: Sequence[Speaker], hosts: tuple[str, ...], gateways: tuple[str, ...], name: str) -> Made:
+    origins: dict[JsonPath, Origin] = {}
+    http = [draft for speaker in group for draft in speaker.rules.http]
+    tcp = [draft for speaker in group for draft in speaker.rules.tcp]
+    tls = [draft for speaker in group for draft in speaker.rules.tls]
+    spec = istio.VirtualService(
+        hosts=hosts or None,
+        gateways=gateways if gateways not in {(), (MESH,)} else None,
+        http=tuple(_http_route(draft, ("spec", "http", i), origins) for i, draft in enumerate(http)) or None,
+        tcp=tuple(
+            istio.TCPRoute(
+                match=draft.matches or None, route=_stream_routes(draft.targets, draft.origin, ("spec", "tcp", i), origins)
+            )
+            for i, draft in enumerate(tcp)
+        )
+        or None,
+        tls=tuple(
+            istio.TLSRoute(match=draft.matches, route=_stream_routes(draft.targets, draft.origin, ("spec", "tls", i), origins))
+            for i, draft in enumerate(tls)
+        )
+        or None,
+        export_to=_export_to(group),
+    )
+    first = group[0].intent
+    _host_origins(first, hosts, origins)
+    return make(first, spec, name=name, origins=origins, others=tuple(speaker.intent for speaker in group[1:]))
+
+
+def _host_origins(intent: IntentObject[Intent], hosts: Sequence[str], origins: dict[JsonPath, Origin]) -> None:
+    if isinstance(intent.model, Service):
+        origins["spec", "hosts"] = intent.at("metadata", "name")
+    elif hosts:
+        origins["spec", "hosts"] = intent.at("spec", "hosts")
+        origins["spec", "gateways"] = intent.at("spec", "gateways")
+
+
+def _export_to(group: Sequence[Speaker]) -> tuple[str, ...] | None:
+    """All that any of the speakers exports to; everywhere where one says nothing."""
+    given = [speaker.export_to for speaker in group]
+    if None in given:
+        return None
+    return tuple(dict.fromkeys(name for names in given for name in names or ()))
+
+
+def _http_route(draft: HttpDraft, path: JsonPath, origins: dict[JsonPath, Origin]) -> istio.HTTPRoute:
+    origins[path] = draft.origin
+    for position, target in enumerate(draft.targets):
+        if target.origin is not None:
+            origins[*path, "route", position] = target.origin
+    for position, mirror in enumerate(draft.mirrors):
+        origins[*path, "mirrors", position] = mirror.origin
+    routes = tuple(
+        istio.HTTPRouteDestination(destination=target.destination(), weight=target.weight, headers=target.headers)
+        for target in draft.targets
+    )
+    mirrors = tuple(mirror.policy for mirror in draft.mirrors)
+    return istio.HTTPRoute(match=draft.matches or None, route=routes or None, mirrors=mirrors or None, **draft.fields)  # type: ignore[arg-type]
+
+
+def _stream_routes(
+    targets: Sequence[Target], origin: Origin, path: JsonPath, origins: dict[JsonPath, Origin]
+) -> tuple[istio.RouteDestination, ...]:
+    origins[path] = origin
+    for position, target in enumerate(targets):
+        if target.origin is not None:
+            origins[*path, "route", position] = target.origin
+    return tuple(istio.RouteDestination(destination=target.destination(), weight=target.weight) for target in targets)
