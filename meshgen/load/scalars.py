@@ -16,7 +16,7 @@ _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?"
 _NO_JSON = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
 
 MIN_INTEGER, MAX_INTEGER = -(2**63), 2**64 - 1
-_LONGEST_INTEGER = 400  # digits; Python refuses to read 4,300
+_LONGEST_NUMBER = 400  # characters; Python refuses to read integers of 4,300 digits
 
 # The words that YAML 1.1 takes for truth values and 1.2 for text. PyYAML keeps `y` and `n` as text; the specification and
 # Go's reader do not.
@@ -52,7 +52,7 @@ def resolve(text: str) -> bool | int | float | str | None:
 
 
 def _integer(digits: str, base: int) -> int:
-    number = int(digits, base) if len(digits) < _LONGEST_INTEGER else MAX_INTEGER + 1
+    number = int(digits, base) if len(digits) < _LONGEST_NUMBER else MAX_INTEGER + 1
     return check_integer(number)
 
 
@@ -81,6 +81,8 @@ def yaml11_reading(text: str) -> str:
 
     Timestamps are left out: kubectl keeps them as strings, as 1.2 does.
     """
+    if len(text) > _LONGEST_NUMBER:
+        return ""
     if text in TRUTH_WORDS:
         return "true" if text.lower() in {"y", "yes", "on"} else "false"
     value: Any
