@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -12,11 +11,9 @@ import pytest
 from certificates import Authority
 from harness import find_envoy
 from meshes import options, snapshot
+from oracle import PROXIES, load_case
 
 from meshgen.emit.envoy.bootstrap import static_bootstrap
-
-sys.path.insert(0, str(Path(__file__).parent.parent / "conformance"))
-from oracle import PROXIES, load_case
 
 pytestmark = pytest.mark.envoy
 

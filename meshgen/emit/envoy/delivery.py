@@ -38,7 +38,7 @@ _TYPES: Final[dict[str, str]] = {
 }
 """The directories of a proxy in the order of their writing: what names something comes after what it names."""
 
-_SAFE = re.compile(r"[A-Za-z0-9.-]+")
+_UNSAFE = re.compile(r"[^A-Za-z0-9.-]")
 _LONGEST = 120
 
 
@@ -109,8 +109,7 @@ def file_name(resource: str) -> str:
 
     `|` becomes `_`; where that or anything else could make two names alike, a hash of the name tells them apart.
     """
-    readable = re.sub(r"[^A-Za-z0-9.-]+", "_", resource.replace("|", "_"))[:_LONGEST].strip(".")
-    plain = all(_SAFE.fullmatch(part) or not part for part in resource.split("|"))
-    if plain and readable == resource.replace("|", "_"):
+    readable = _UNSAFE.sub("_", resource)[:_LONGEST].strip(".")
+    if readable == resource.replace("|", "_") and "_" not in resource:
         return f"{readable}.json"
     return f"{readable}-{hashlib.sha256(resource.encode()).hexdigest()[:8]}.json"
