@@ -142,12 +142,81 @@ NAMES = {
 
 # How people write the fields; what is not named here follows in alphabetical order.
 FIELD_ORDER = (
-    "selector workloadSelector targetRef targetRefs name number protocol address hosts host subset addresses location resolution gateways "
-    "priority action provider mtls portLevelMtls servers port ports bind captureMode ingress egress outboundTrafficPolicy match source from to when key "
-    "operation uri exact prefix regex scheme method authority headers delegate redirect directResponse destination weight route rewrite "
-    "timeout retries attempts perTryTimeout retryOn fault delay abort mirror mirrors mirrorPercentage percentage corsPolicy labels "
-    "trafficPolicy subsets mode tls http tcp rules jwtRules issuer exportTo"
-).split()
+    "selector",
+    "workloadSelector",
+    "targetRef",
+    "targetRefs",
+    "name",
+    "number",
+    "protocol",
+    "address",
+    "hosts",
+    "host",
+    "subset",
+    "addresses",
+    "location",
+    "resolution",
+    "gateways",
+    "priority",
+    "action",
+    "provider",
+    "mtls",
+    "portLevelMtls",
+    "servers",
+    "port",
+    "ports",
+    "bind",
+    "captureMode",
+    "ingress",
+    "egress",
+    "outboundTrafficPolicy",
+    "match",
+    "source",
+    "from",
+    "to",
+    "when",
+    "key",
+    "operation",
+    "uri",
+    "exact",
+    "prefix",
+    "regex",
+    "scheme",
+    "method",
+    "authority",
+    "headers",
+    "delegate",
+    "redirect",
+    "directResponse",
+    "destination",
+    "weight",
+    "route",
+    "rewrite",
+    "timeout",
+    "retries",
+    "attempts",
+    "perTryTimeout",
+    "retryOn",
+    "fault",
+    "delay",
+    "abort",
+    "mirror",
+    "mirrors",
+    "mirrorPercentage",
+    "percentage",
+    "corsPolicy",
+    "labels",
+    "trafficPolicy",
+    "subsets",
+    "mode",
+    "tls",
+    "http",
+    "tcp",
+    "rules",
+    "jwtRules",
+    "issuer",
+    "exportTo",
+)
 
 # Properties whose snake_case would collide or read badly.
 ATTRIBUTES = {
@@ -161,7 +230,7 @@ ATTRIBUTES = {
 
 
 def snake(name: str) -> str:
-    """The attribute's name: `http1MaxPendingRequests` → `http1_max_pending_requests`, `consecutive5xxErrors` → `consecutive_5xx_errors`."""
+    """The attribute's name: `http1MaxPendingRequests` → `http1_max_pending_requests`, `consecutive5xxErrors` → `consecutive_5xx_…`."""
     if name in ATTRIBUTES:
         return ATTRIBUTES[name]
     text = re.sub(r"(?<=[a-z0-9])([A-Z])", r"_\1", name)
