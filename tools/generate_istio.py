@@ -230,7 +230,7 @@ ATTRIBUTES = {
 
 
 def snake(name: str) -> str:
-    """The attribute's name: `http1MaxPendingRequests` → `http1_max_pending_requests`, `consecutive5xxErrors` → `consecutive_5xx_…`."""
+    """The attribute's name: `http1MaxPendingRequests` → `http1_max_pending_requests`, `mirror_percent` has a name of its own."""
     if name in ATTRIBUTES:
         return ATTRIBUTES[name]
     text = re.sub(r"(?<=[a-z0-9])([A-Z])", r"_\1", name)
