@@ -142,6 +142,8 @@ class Context:
 
     def client_namespaces(self, virtual_service: IstioObject[VirtualService]) -> tuple[str, ...]:
         """The namespaces whose proxies surely use a virtual service: its own for sidecars, those of its gateways."""
+        if not virtual_service.spec.gateways:
+            return (virtual_service.namespace,)
         found: list[str] = []
         for name in gateways_of(virtual_service.spec, virtual_service.namespace):
             if name == MESH:

@@ -52,19 +52,24 @@ class LabelIndex(Generic[T]):
     """From a selector to the labelled values that it picks, within a namespace, in the order of insertion."""
 
     def __init__(self, values: Sequence[tuple[str, Mapping[str, str], T]]) -> None:
-        self._by_pair: dict[tuple[str, _Pair], list[tuple[Mapping[str, str], T]]] = {}
+        self._by_pair: dict[str, dict[_Pair, list[tuple[Mapping[str, str], T]]]] = {}
         self._by_namespace: dict[str, list[T]] = {}
         for namespace, labels, value in values:
             self._by_namespace.setdefault(namespace, []).append(value)
+            pairs = self._by_pair.setdefault(namespace, {})
+            entry = (labels, value)
             for pair in labels.items():
-                self._by_pair.setdefault((namespace, pair), []).append((labels, value))
+                pairs.setdefault(pair, []).append(entry)
 
     def picked(self, namespace: str, selector: Mapping[str, str]) -> tuple[T, ...]:
         """The values of a namespace that carry all pairs of the selector; all of them for an empty one."""
         if not selector:
             return tuple(self._by_namespace.get(namespace, ()))
-        lists = [self._by_pair.get((namespace, pair), []) for pair in selector.items()]
-        return tuple(value for labels, value in min(lists, key=len) if selects(selector, labels))
+        pairs = self._by_pair.get(namespace, {})
+        lists = [pairs.get(pair, ()) for pair in selector.items()]
+        if len(lists) == 1:
+            return tuple([value for _, value in lists[0]])
+        return tuple([value for labels, value in min(lists, key=len) if selects(selector, labels)])
 
 
 def _number(entry: tuple[int, T]) -> int:
