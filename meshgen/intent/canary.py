@@ -29,6 +29,7 @@ class Canary(Intent):
     """
 
     KIND: ClassVar[str] = "Canary"
+    COMPLETED: ClassVar[tuple[str, ...]] = ("weight",)
 
     service: ServiceName
     from_: DnsLabel

@@ -57,6 +57,10 @@ class IntentObject(Generic[I_co]):
         """Kind, namespace, name: the order in which intents are read, whatever the order of the documents."""
         return (self.model.KIND, self.model.namespace, self.model.name)
 
+    def item(self, *path: str | int) -> Origin:
+        """Where a part was written whose path is the same in short and long form, such as an entry of `spec.routes`."""
+        return origin_in(self.origin, self.origins, path) if self.origins else self.origin.at(*path)
+
     def at(self, *path: str | int) -> Origin:
         """Where a part was written, by its path in the document's long form (`"spec", "split", 1`)."""
         return origin_in(self.origin, self.origins, place_in(self.value, path) if self.value else path)

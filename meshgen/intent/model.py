@@ -65,6 +65,9 @@ class Model(BaseModel):
     SHORT_SCHEMA: ClassVar[JsonObject | None] = None
     """JSON Schema of the short form that the model also takes, for editors."""
 
+    COMPLETED: ClassVar[tuple[str, ...]] = ()
+    """Keys that may be left out, since they follow from others."""
+
     def __init__(self, **values: Any) -> None:  # noqa: ANN401 (a user's values, which are checked here)
         construct(self, values)
 
@@ -84,8 +87,10 @@ class Model(BaseModel):
     def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         """The long form, or any of the short form and the long form."""
         reference = handler(schema)
+        target = handler.resolve_ref_schema(reference)
+        if cls.COMPLETED:
+            target["required"] = [name for name in target["required"] if name not in cls.COMPLETED]
         if cls.SHORT_SCHEMA is not None:
-            target = handler.resolve_ref_schema(reference)
             long = dict(target)
             target.clear()
             target.update({"title": long.get("title"), "anyOf": [dict(cls.SHORT_SCHEMA), long]})

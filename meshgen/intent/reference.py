@@ -11,7 +11,6 @@ from meshgen.intent.leaves import DnsLabel, Host, PortNumber
 from meshgen.intent.model import Model, broken
 from meshgen.istio.hosts import CLUSTER_DOMAIN
 from meshgen.json import JsonObject, JsonValue
-from meshgen.values import is_ip
 
 ANY_VERSION = "*"
 """The version of a destination that means all endpoints of a service, whatever the service's own routes say."""
@@ -159,7 +158,7 @@ def _host_parts(host: str) -> dict[str, str]:
     if not host:
         return {}
     labels = host.removesuffix(f".{CLUSTER_DOMAIN}").removesuffix(".svc").split(".")
-    if len(labels) > 2 or "*" in host or is_ip(host):
+    if len(labels) > 2 or "*" in host:
         return {"host": host}
     return dict(zip(("service", "namespace"), labels, strict=False))
 

@@ -30,6 +30,7 @@ class Port(Model):
     """
 
     SHORT_SCHEMA: ClassVar[JsonObject | None] = {"type": "integer", "minimum": 1, "maximum": 65535}
+    COMPLETED: ClassVar[tuple[str, ...]] = ("name", "protocol")
 
     name: DnsLabel
     port: PortNumber
@@ -134,6 +135,7 @@ class Version(Model):
     """A version of a service, a subset in Istio. Short: `v2` is `{name: v2, labels: {version: v2}}`."""
 
     SHORT_SCHEMA: ClassVar[JsonObject | None] = {"type": "string", "description": "`v2` is `{name: v2, labels: {version: v2}}`."}
+    COMPLETED: ClassVar[tuple[str, ...]] = ("labels",)
 
     name: DnsLabel
     labels: Labels

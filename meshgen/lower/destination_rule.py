@@ -38,13 +38,13 @@ def _destination_rule(service: IntentObject[Service], host: str) -> Made:
     origins: dict[JsonPath, Origin] = {}
     subsets = []
     for position, version in enumerate(model.versions or ()):
-        origins["spec", "subsets", position] = service.at("spec", "versions", position)
+        origins["spec", "subsets", position] = service.item("spec", "versions", position)
         policy = None if version.traffic is None else traffic_policy(version.traffic)
         subsets.append(istio.Subset(name=version.name, labels=version.labels, traffic_policy=policy))
     policy = None
     if model.traffic is not None:
         policy = traffic_policy(model.traffic)
-        origins["spec", "trafficPolicy"] = service.at("spec", "traffic")
+        origins["spec", "trafficPolicy"] = service.item("spec", "traffic")
     spec = istio.DestinationRule(host=host, traffic_policy=policy, subsets=tuple(subsets) or None, export_to=model.export_to)
     return make(service, spec, origins=origins)
 

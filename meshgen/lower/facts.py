@@ -114,7 +114,7 @@ def _workloads(service: IntentObject[Service], key: ServiceKey, index: Index, fo
 
 def _places(service: IntentObject[Service]) -> Iterator[tuple[Version, Origin]]:
     for position, version in enumerate(service.model.versions or ()):
-        yield version, service.at("spec", "versions", position)
+        yield version, service.item("spec", "versions", position)
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,7 @@ def _gateway(gateway: IntentObject[Gateway]) -> Made:
     taken: set[str] = set()
     servers = []
     for position, listener in enumerate(gateway.model.listeners):
-        origins["spec", "servers", position] = gateway.at("spec", "listeners", position)
+        origins["spec", "servers", position] = gateway.item("spec", "listeners", position)
         servers.append(_server(listener, taken))
     spec = istio.Gateway(selector=gateway.model.workload.selector, servers=tuple(servers))
     return make(gateway, spec, origins=origins)

@@ -108,7 +108,7 @@ class RuleBook:
                 continue
             matches = http_matches(rule.match, intent.model.namespace)
             mirrors = tuple(self._rule_mirrors(rule, intent, own, path))
-            yield from self._followed(Draft(matches, targets, actions_of(rule), intent.at(*path), mirrors), intent)
+            yield from self._followed(Draft(matches, targets, actions_of(rule), intent.item(*path), mirrors), intent)
 
     def _rule_mirrors(
         self, rule: Rule, intent: IntentObject[Intent], own: ServiceKey | None, path: tuple[str | int, ...]
@@ -168,7 +168,7 @@ class RuleBook:
             targets = resolve_all(rule.destinations(), intent, own, path, self.index, self.report)
             if targets is not None:
                 matches = tuple(tcp_match(match, intent.model.namespace) for match in rule.match or ())
-                yield Draft(matches, targets, {}, intent.at(*path))
+                yield Draft(matches, targets, {}, intent.item(*path))
 
     def _tls(self, rules: Sequence[TlsRule], intent: IntentObject[Intent], own: ServiceKey | None) -> Iterator[TlsDraft]:
         for position, rule in enumerate(rules):
@@ -176,7 +176,7 @@ class RuleBook:
             targets = resolve_all(rule.destinations(), intent, own, path, self.index, self.report)
             if targets is not None:
                 matches = tuple(tls_match(match, intent.model.namespace) for match in rule.match)
-                yield Draft(matches, targets, {}, intent.at(*path))
+                yield Draft(matches, targets, {}, intent.item(*path))
 
 
 def implied_rules(target: Target, ports: Sequence[tuple[int, Protocol]], origin: Origin) -> RuleSet:

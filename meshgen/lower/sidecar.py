@@ -40,10 +40,10 @@ def _sidecar(
     namespace = key[0]
     hosts: dict[str, Origin] = {}
     for position, call in enumerate(service.model.calls or ()):
-        hosts.setdefault(_egress_host(call, namespace), service.at("spec", "calls", position))
+        hosts.setdefault(_egress_host(call, namespace), service.item("spec", "calls", position))
     for callee, origin in sorted(admitted.items(), key=lambda item: item[0]):
         hosts.setdefault(f"{callee[0]}/{host_of(callee)}", origin)
-    hosts.setdefault(f"{index.root_namespace}/*", service.at("spec", "calls"))
+    hosts.setdefault(f"{index.root_namespace}/*", service.item("spec", "calls"))
     origins: dict[JsonPath, Origin] = {
         ("spec", "egress", 0, "hosts", position): origin for position, origin in enumerate(hosts.values())
     }

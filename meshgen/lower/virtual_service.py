@@ -175,10 +175,10 @@ def _virtual_service(group: Sequence[Speaker], hosts: tuple[str, ...], gateways:
 
 def _host_origins(intent: IntentObject[Intent], hosts: Sequence[str], origins: dict[JsonPath, Origin]) -> None:
     if isinstance(intent.model, Service):
-        origins["spec", "hosts"] = intent.at("metadata", "name")
+        origins["spec", "hosts"] = intent.item("metadata", "name")
     elif hosts:
-        origins["spec", "hosts"] = intent.at("spec", "hosts")
-        origins["spec", "gateways"] = intent.at("spec", "gateways")
+        origins["spec", "hosts"] = intent.item("spec", "hosts")
+        origins["spec", "gateways"] = intent.item("spec", "gateways")
 
 
 def _export_to(group: Sequence[Speaker]) -> tuple[str, ...] | None:
