@@ -74,7 +74,7 @@ def action(rule: HTTPRoute, scope: RouteScope) -> JsonObject | None:
     changes = header_changes(rule.headers)
     if rule.redirect is not None:
         redirected = redirect(rule.redirect, scope)
-        return redirected and {**changes.fields, "redirect": redirected}
+        return None if redirected is None else {**changes.fields, "redirect": redirected}
     if rule.direct_response is not None:
         return {**changes.fields, "direct_response": direct_response(rule.direct_response)}
     return _route(rule, changes, scope) if rule.route else None
