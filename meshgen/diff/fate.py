@@ -32,14 +32,19 @@ class Verdict:
     text: str
 
 
-def compare_fates(before: Decision, after: Decision, host: str) -> tuple[Verdict, ...]:
-    """The differences between two decisions on one request to `host`."""
-    if _answer(before) != _answer(after):
-        text = f"{{requests}} are now {_ending(after, host)} instead of {_ending(before, host)}"
-        return (Verdict(FindingKind.OUTCOME, text),)
-    if before.outcome is not Outcome.ROUTED:
+def compare_fates(before: Decision, after: Decision, host: str, path: str = "/") -> tuple[Verdict, ...]:
+    """The differences between two decisions on one request to `host` and `path`."""
+    if bool(before.method) != bool(after.method) and {before.outcome, after.outcome} == {Outcome.ROUTED}:
+        forms = ("passed on as bytes", "read as HTTP")
+        now, then = forms if before.method else forms[::-1]
+        return (Verdict(FindingKind.OUTCOME, f"{{requests}} are now {now} instead of {then}"),)
+    served = {before.outcome, after.outcome} <= {Outcome.ROUTED, Outcome.UNAVAILABLE}
+    if before.outcome is after.outcome and served:
+        return tuple(_routed(before, after, host))
+    old, new = _ending(before, host, path), _ending(after, host, path)
+    if old == new:
         return ()
-    return tuple(_routed(before, after, host))
+    return (Verdict(FindingKind.OUTCOME, f"{{requests}} are now {new} instead of {old}"),)
 
 
 def _routed(before: Decision, after: Decision, host: str) -> Iterator[Verdict]:
@@ -58,19 +63,14 @@ def _routed(before: Decision, after: Decision, host: str) -> Iterator[Verdict]:
         yield Verdict(FindingKind.HEADERS, f"{{requests}} get other headers: {_header_changes(before, after)}")
 
 
-def _answer(decision: Decision) -> tuple[object, ...]:
-    """What the client sees of the end, apart from which version answers."""
-    return (decision.outcome, decision.status, decision.location, decision.body)
-
-
-def _ending(decision: Decision, host: str) -> str:
+def _ending(decision: Decision, host: str, path: str) -> str:
     """What becomes of the request, as `are now …` goes on."""
     status = decision.status
     if decision.outcome is Outcome.ROUTED:
         return f"routed to {' and '.join(sorted(shares_of(decision, host)))}"
     endings = {
-        Outcome.DIRECT: f"answered {status} by the proxy",
-        Outcome.REDIRECT: f"redirected to {decision.location} ({status})",
+        Outcome.DIRECT: f"answered {status}{_body(decision)} by the proxy",
+        Outcome.REDIRECT: f"redirected to {_location(decision, path)} ({status})",
         Outcome.DENIED: f"denied ({status})" if status else "denied",
         Outcome.ABORTED: f"aborted with {status}",
         Outcome.NOT_FOUND: f"answered {status or 404} for want of a route",
@@ -81,6 +81,17 @@ def _ending(decision: Decision, host: str) -> str:
         Outcome.NEEDS_ANSWER: "decided by an external service",
     }
     return endings[decision.outcome]
+
+
+def _location(decision: Decision, path: str) -> str:
+    """Where a redirect leads; that the path stays is said in words, for it holds for all paths."""
+    if path != "/" and decision.location.endswith(path):
+        return f"{decision.location.removesuffix(path)}/ with the same path"
+    return f"{decision.location} with the same path" if decision.location.endswith("/") and path == "/" else decision.location
+
+
+def _body(decision: Decision) -> str:
+    return f" ({decision.body[:40]})" if decision.body else ""
 
 
 def shares_of(decision: Decision, host: str) -> dict[str, float]:
@@ -96,8 +107,10 @@ def shares_of(decision: Decision, host: str) -> dict[str, float]:
 def destination_name(cluster: str, host: str) -> str:
     """`v2` for a version of the host that was asked, else `catalog v2`; clusters of other forms by their own name."""
     parts = cluster.split("|")
-    if parts[0] == "inbound":
+    if parts[0] == "inbound" or cluster == "InboundPassthroughCluster":
         return "the workload"
+    if cluster == "PassthroughCluster":
+        return "where the client meant them to go"
     if len(parts) != 4 or parts[0] != "outbound":
         return cluster
     _, _, subset, destination = parts

@@ -6,16 +6,18 @@ callers), one example each, and not all their combinations: `Impact.reach` says 
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from meshgen.diff.fate import FindingKind, Verdict, compare_fates, service_name
 from meshgen.diff.predicates import NOBODY, Caller, Example, identity_name
-from meshgen.diff.targets import Target, classes_of, targets_of
+from meshgen.diff.targets import ANY_PORT, Key, Target, classes_of, targets_of
 from meshgen.emit.envoy.snapshot import Snapshot
+from meshgen.json import JsonObject
 from meshgen.mesh import Proxy
 from meshgen.trace import Decision, EnvoyConfig, Outcome, Request, trace
+from meshgen.trace.fields import message, messages, string
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,28 +67,61 @@ class Impact:
         return text
 
 
+_MOST_NAMES = 3  # in one sentence
+_Spot = tuple[str, int]  # a proxy and one of its ports
+
+
 @dataclass(slots=True)
 class _Tally:
-    """What was found so far, by the sentence's parts."""
+    """What was found so far: the sentences with the spots where they hold, and all spots that know the host."""
 
-    found: dict[tuple[str, str, FindingKind, str], dict[str, Witness]] = field(default_factory=lambda: defaultdict(dict))
-    seen: dict[tuple[str, str], set[str]] = field(default_factory=lambda: defaultdict(set))  # proxies by direction and host
+    found: dict[tuple[str, str, FindingKind, str], dict[_Spot, Witness]] = field(default_factory=lambda: defaultdict(dict))
+    spots: dict[tuple[str, str], set[_Spot]] = field(default_factory=lambda: defaultdict(set))  # by direction and host
     classes: int = 0
     missed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Pair:
+    """A proxy before and after."""
+
+    proxy: Proxy
+    configs: tuple[EnvoyConfig, EnvoyConfig]
+    targets: tuple[dict[Key, Target], dict[Key, Target]]
+
+    @classmethod
+    def of(cls, before: Snapshot, after: Snapshot) -> _Pair:
+        served = _served(before) | _served(after)
+        configs = _config(before, served), _config(after, served)
+        return cls(after.proxy, configs, (targets_of(configs[0]), targets_of(configs[1])))
+
+    @property
+    def all_targets(self) -> Iterable[Target]:
+        return (*self.targets[0].values(), *self.targets[1].values())
+
+    def differing(self) -> Iterator[tuple[Target | None, Target | None]]:
+        """The targets whose requests may end differently, by key."""
+        old, new = self.targets
+        for key in sorted({*old, *new}):
+            left, right = old.get(key), new.get(key)
+            if left is None or right is None or not left.same_as(right):
+                yield left, right
 
 
 def impact(before: Sequence[Snapshot], after: Sequence[Snapshot]) -> Impact:
     """Trace the classes of requests of every proxy that is on both sides and whose configuration differs."""
     old, new = {each.proxy.id: each for each in before}, {each.proxy.id: each for each in after}
     tally = _Tally()
-    both = sorted(set(old) & set(new))
-    names = _short_names(targets_of(_config(each)).values() for each in (*before, *after))
-    for name in both:
-        if _resources(old[name]) != _resources(new[name]):
-            _compare_proxy(tally, new[name].proxy, (_config(old[name]), _config(new[name])), names)
+    pairs = [_Pair.of(old[name], new[name]) for name in sorted(set(old) & set(new))]
+    names = _short_names(target.host for pair in pairs for target in pair.all_targets if not target.inbound)
+    for pair in pairs:
+        for target in pair.all_targets:
+            tally.spots[_place(pair.proxy, target, names)].add((pair.proxy.id, target.base.port))
+        for left, right in pair.differing():
+            _compare(tally, pair, left, right, names)
     return Impact(
         findings=_findings(tally),
-        proxies=len(both),
+        proxies=len(pairs),
         classes=tally.classes,
         missed=tally.missed,
         only_before=tuple(sorted(set(old) - set(new))),
@@ -94,37 +129,49 @@ def impact(before: Sequence[Snapshot], after: Sequence[Snapshot]) -> Impact:
     )
 
 
-def _resources(snapshot: Snapshot) -> tuple[object, ...]:
-    return (snapshot.listeners, snapshot.routes, snapshot.clusters, snapshot.endpoints)
+def _served(snapshot: Snapshot) -> frozenset[str]:
+    """The clusters that have endpoints."""
+    found = (each for each in snapshot.endpoints if any(messages(group, "lb_endpoints") for group in messages(each, "endpoints")))
+    return frozenset(string(each, "cluster_name") for each in found)
 
 
-def _config(snapshot: Snapshot) -> EnvoyConfig:
-    return EnvoyConfig.from_snapshot({}, snapshot.listeners, snapshot.clusters, snapshot.routes, snapshot.endpoints)
+_SOMEBODY: JsonObject = {"socket_address": {"address": "192.0.2.1", "port_value": 80}}
 
 
-def _short_names(targets: Iterable[Iterable[Target]]) -> Mapping[str, str]:
+def _config(snapshot: Snapshot, served: frozenset[str]) -> EnvoyConfig:
+    """The configuration, with somebody behind each cluster that has no endpoints on either side.
+
+    Sources rarely say which Pods run, and a route must not count as broken for that.
+    """
+    somebody: JsonObject = {"lb_endpoints": [{"endpoint": {"address": _SOMEBODY}}]}
+    names = [string(message(each, "eds_cluster_config"), "service_name") or string(each, "name") for each in snapshot.clusters]
+    assumed: list[JsonObject] = [{"cluster_name": name, "endpoints": [somebody]} for name in names if name not in served]
+    endpoints = (*(each for each in snapshot.endpoints if string(each, "cluster_name") in served), *assumed)
+    return EnvoyConfig.from_snapshot({}, snapshot.listeners, snapshot.clusters, snapshot.routes, endpoints)
+
+
+def _short_names(hosts: Iterable[str]) -> Mapping[str, str]:
     """`catalog` for each host, or the whole host where two hosts have that short name."""
-    hosts = sorted({target.host for each in targets for target in each if not target.inbound})
-    short = [service_name(host) for host in hosts]
-    return {host: name if short.count(name) == 1 else host for host, name in zip(hosts, short, strict=True)}
+    short = {host: service_name(host) for host in hosts}
+    uses = Counter(short.values())
+    return {host: name if uses[name] == 1 else host for host, name in short.items()}
 
 
-def _compare_proxy(tally: _Tally, proxy: Proxy, configs: tuple[EnvoyConfig, EnvoyConfig], names: Mapping[str, str]) -> None:
-    old, new = (targets_of(config) for config in configs)
-    for key in sorted({*old, *new}):
-        left, right = old.get(key), new.get(key)
-        target = right or left
-        if target is None or (left is not None and right is not None and left.same_as(right)):
-            continue
-        host = workload_name(proxy) if target.inbound else names.get(target.host, target.host)
-        scene = _Scene(tally, proxy, configs, target, host)
-        classes = classes_of(left, right)
-        tally.missed += classes.missed
-        tally.seen[scene.place].add(proxy.id)
-        if classes.callers:
-            scene.compare_access(classes.callers)
-        else:
-            scene.compare_requests(classes.requests)
+def _place(proxy: Proxy, target: Target, names: Mapping[str, str]) -> tuple[str, str]:
+    """Direction and the name by which sentences speak of the target."""
+    return ("inbound", workload_name(proxy)) if target.inbound else ("outbound", names[target.host])
+
+
+def _compare(tally: _Tally, pair: _Pair, left: Target | None, right: Target | None, names: Mapping[str, str]) -> None:
+    target = right or left
+    assert target is not None, "one of two keys is there"  # noqa: S101 - a bug of ours
+    classes = classes_of(left, right)
+    tally.missed += classes.missed
+    scene = _Scene(tally, pair, target, _place(pair.proxy, target, names))
+    if classes.callers:
+        scene.compare_access(classes.callers)
+    else:
+        scene.compare_requests(classes.requests)
 
 
 def workload_name(proxy: Proxy) -> str:
@@ -138,19 +185,23 @@ class _Scene:
     """One target at one proxy, before and after."""
 
     tally: _Tally
-    proxy: Proxy
-    configs: tuple[EnvoyConfig, EnvoyConfig]
+    pair: _Pair
     target: Target
-    host: str
+    place: tuple[str, str]
 
     @property
-    def place(self) -> tuple[str, str]:
-        return ("inbound" if self.target.inbound else "outbound", self.host)
+    def proxy(self) -> Proxy:
+        return self.pair.proxy
+
+    @property
+    def host(self) -> str:
+        return self.place[1]
 
     def trace(self, request: Request) -> tuple[Decision, Decision]:
         """What becomes of a request before and after."""
         self.tally.classes += 1
-        return trace(self.configs[0], request), trace(self.configs[1], request)
+        before, after = self.pair.configs
+        return trace(before, request), trace(after, request)
 
     def note(self, verdict: Verdict, conditions: str, request: Request, decisions: tuple[Decision, Decision]) -> None:
         """Keep a difference with its witness."""
@@ -158,7 +209,7 @@ class _Scene:
         unsafe = " without mTLS" if self.target.inbound and self.target.base.tls == "none" else ""
         text = verdict.text.replace("{requests}", f"requests to {self.host}{unsafe}{conditions}")
         key = (*self.place, verdict.kind, text)
-        self.tally.found[key].setdefault(self.proxy.id, witness)
+        self.tally.found[key].setdefault((self.proxy.id, self.target.base.port), witness)
 
     def compare_requests(self, examples: Sequence[Example]) -> None:
         """Sentences on routing: what holds for all requests is not said again for some of them."""
@@ -167,7 +218,7 @@ class _Scene:
         unaffected: list[str] = []
         for example in examples:
             decisions = self.trace(example.request)
-            verdicts = compare_fates(*decisions, self.target.host)
+            verdicts = compare_fates(*decisions, self.target.host, example.request.path)
             if not example.conditions:
                 general = verdicts
             if verdicts and (not example.conditions or verdicts != general):
@@ -254,8 +305,26 @@ def _findings(tally: _Tally) -> tuple[Finding, ...]:
     order = list(FindingKind)
     findings = []
     for (direction, host, kind, text), witnesses in tally.found.items():
-        proxies = tuple(sorted(witnesses))
-        others = tally.seen[direction, host] - set(proxies)
-        at = f" (at {', '.join(proxies)})" if others else ""
-        findings.append(Finding(kind=kind, text=text + at, proxies=proxies, witness=witnesses[proxies[0]]))
+        spots = sorted(witnesses)
+        proxies = tuple(dict.fromkeys(proxy for proxy, _ in spots))
+        where = _where(set(spots), tally.spots[direction, host])
+        findings.append(Finding(kind=kind, text=text + where, proxies=proxies, witness=witnesses[spots[0]]))
     return tuple(sorted(findings, key=lambda each: (order.index(each.kind), each.text)))
+
+
+def _where(spots: set[_Spot], everywhere: set[_Spot]) -> str:
+    """Which proxies and ports a sentence holds for, unless it holds wherever its host is known."""
+    if spots == everywhere:
+        return ""
+    proxies, ports = sorted({proxy for proxy, _ in spots}), sorted({port for _, port in spots})
+    texts = []
+    if {proxy for proxy, _ in everywhere} != set(proxies):
+        texts.append(f"at {_list(proxies)}")
+    if {port for proxy, port in everywhere if proxy in proxies} != set(ports):
+        texts.append(f"on port {_list(['any other' if port == ANY_PORT else str(port) for port in ports[::-1]])}")
+    return f" ({', '.join(texts)})" if texts else ""
+
+
+def _list(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+    return ", ".join(names[:_MOST_NAMES]) + more

@@ -21,7 +21,7 @@ from meshgen.trace.fields import boolean, integer, message, messages, string, st
 from meshgen.trace.steps.listener import has_listener_filter
 
 _RBAC = "envoy.extensions.filters.http.rbac.v3.RBAC"
-_ANY_PORT = 1  # stands for the ports of a workload that no chain names; 15006 itself leads nowhere
+ANY_PORT = 1  # stands for the ports of a workload that no chain names; 15006 itself leads nowhere
 _MOST_OF_A_POLICY = 32  # examples of one access rule: alternatives multiply
 Key = tuple[str, ...]
 
@@ -66,6 +66,8 @@ def _targets(config: EnvoyConfig, listener: JsonObject, chain: JsonObject, manag
     place = (string(listener, "name"), str(connection.port), connection.tls, ",".join(sorted(_server_names(chain))))
     outside: JsonObject = {"chain": chain, "listener": {k: v for k, v in listener.items() if not k.endswith("_chains")}}
     for host in messages(routing, "virtual_hosts"):
+        if strings(host, "domains") == ["*"] and not host.get("routes") and "require_tls" not in host:
+            continue  # istiod's placeholder for a table without hosts: 404, as without it
         name = _host_name(host, routing)
         yield Target(
             key=(*place, "" if inbound else name),
@@ -84,7 +86,7 @@ def _connection(listener: JsonObject, chain: JsonObject) -> Request:
     port = integer(match, "destination_port") or integer(socket, "port_value")
     capture = _capture(listener)
     if capture is Capture.INBOUND and "destination_port" not in match:
-        port = _ANY_PORT
+        port = ANY_PORT
     bound = string(socket, "address")
     address = None if bound in ("", "0.0.0.0", "::") else bound  # noqa: S104 - what a listener is bound to
     return Request(port=port, capture=capture, address=address, tls=_tls(chain))
@@ -112,9 +114,10 @@ def _server_names(chain: JsonObject) -> list[str]:
 
 
 def _host_name(host: JsonObject, routing: JsonObject) -> str:
-    """What clients ask for: the first domain; a virtual host for everything is known by its table's name."""
+    """What clients ask for: the first domain; that of an unnamed port's only service is its virtual host's name."""
     first = next((domain for domain in strings(host, "domains") if domain != "*"), "")
-    return first or string(host, "name") or string(routing, "name")
+    name = (string(host, "name") or string(routing, "name")).rpartition(":")[0]
+    return first or (name if "." in name and not name.startswith("*") else "any other host")
 
 
 def _request(connection: Request, host: JsonObject, chain: JsonObject) -> Request:

@@ -1,0 +1,208 @@
+"""From Istio objects to sentences on traffic: link, translate, trace, compare."""
+
+from __future__ import annotations
+
+import pytest
+from mesh_text import mesh_of
+
+from meshgen.diff.impact import Impact, impact
+from meshgen.emit.envoy.translate import emit_envoy
+from meshgen.mesh import Mesh
+from meshgen.mesh.proxies import derive_proxies
+
+MESH = """
+apiVersion: v1
+kind: Namespace
+metadata: {name: shop}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: catalog, namespace: shop}
+spec:
+  clusterIP: 10.96.0.1
+  selector: {app: catalog}
+  ports: [{name: http, port: 80, targetPort: 8080}]
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: catalog, namespace: shop}
+spec:
+  selector: {matchLabels: {app: catalog}}
+  template: {metadata: {labels: {app: catalog}}, spec: {serviceAccountName: catalog}}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: webapp, namespace: shop}
+spec:
+  selector: {matchLabels: {app: webapp}}
+  template: {metadata: {labels: {app: webapp}}, spec: {serviceAccountName: webapp}}
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: catalog, namespace: shop}
+spec:
+  host: catalog
+  subsets: [{name: v1, labels: {version: v1}}, {name: v2, labels: {version: v2}}]
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: catalog, namespace: shop}
+spec:
+  hosts: [catalog]
+  http:
+  - match: [{headers: {x-cohort: {exact: internal}}}]
+    route: [{destination: {host: catalog, subset: v2}}]
+  - route:
+    - {destination: {host: catalog, subset: v1}, weight: 90}
+    - {destination: {host: catalog, subset: v2}, weight: 10}
+    timeout: 2s
+---
+apiVersion: security.istio.io/v1
+kind: PeerAuthentication
+metadata: {name: default, namespace: shop}
+spec: {mtls: {mode: STRICT}}
+---
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: {name: catalog, namespace: shop}
+spec:
+  selector: {matchLabels: {app: catalog}}
+  rules:
+  - from: [{source: {principals: [cluster.local/ns/shop/sa/webapp]}}]
+    to: [{operation: {methods: [GET], paths: ["/items*"]}}]
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: edge, namespace: istio-system}
+spec:
+  selector: {matchLabels: {istio: ingressgateway}}
+  template: {metadata: {labels: {istio: ingressgateway}}, spec: {serviceAccountName: edge}}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: edge, namespace: istio-system}
+spec:
+  clusterIP: 10.96.0.9
+  selector: {istio: ingressgateway}
+  ports: [{name: http, port: 80, targetPort: 8080}, {name: https, port: 443, targetPort: 8443}]
+---
+apiVersion: v1
+kind: Service
+metadata: {name: web, namespace: shop}
+spec:
+  clusterIP: 10.96.0.2
+  selector: {app: web}
+  ports: [{name: http, port: 80}]
+---
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: shop, namespace: shop}
+spec:
+  selector: {istio: ingressgateway}
+  servers:
+  - {port: {number: 80, name: http, protocol: HTTP}, hosts: [shop.example.com]}
+  - {port: {number: 443, name: https, protocol: HTTPS}, hosts: [shop.example.com], tls: {mode: SIMPLE, credentialName: c}}
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: shop, namespace: shop}
+spec:
+  hosts: [shop.example.com]
+  gateways: [shop]
+  http:
+  - match: [{uri: {prefix: /api}}]
+    route: [{destination: {host: catalog, subset: v1}}]
+  - route: [{destination: {host: web}}]
+"""
+ABORT = "fault: {abort: {httpStatus: 500, percentage: {value: 10}}}"
+
+
+def after(*changes: tuple[str, str]) -> Impact:
+    text = MESH
+    for old, new in changes:
+        assert text.count(old) == 1
+        text = text.replace(old, new)
+    one, two = mesh_of(MESH), mesh_of(text)
+    return impact(snapshots(one), snapshots(two))
+
+
+def snapshots(mesh: Mesh) -> list:  # type: ignore[type-arg] - of Snapshot
+    return [emit_envoy(mesh, proxy)[0] for proxy in derive_proxies(mesh)]
+
+
+CANARY = (("weight: 90", "weight: 75"), ("weight: 10", "weight: 25"))
+FORUM = (("sa/webapp]", "sa/webapp, cluster.local/ns/shop/sa/forum]"),)
+OPEN = (("sa/webapp]}}]", "sa/webapp]}}, {source: {namespaces: [payments]}}]"),)
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentences"),
+    [
+        (CANARY, ["10% → 25% of requests to catalog go to v2; requests with x-cohort: internal are unaffected"]),
+        (FORUM, ["forum gains access to catalog with method GET, path /items*"]),
+        (OPEN, ["namespace payments gains access to catalog with method GET, path /items*"]),
+        ((("[GET]", "[GET, POST]"),), ["webapp gains access to catalog with method POST, path /items*"]),
+        (
+            (("sa/webapp]", "sa/batch]"),),
+            [
+                "batch gains access to catalog with method GET, path /items*",
+                "webapp loses access to catalog",
+            ],
+        ),
+        (
+            (("timeout: 2s", "timeout: 5s"),),
+            ["the timeout of requests to catalog is 5s instead of 2s; requests with x-cohort: internal are unaffected"],
+        ),
+        (
+            (("mode: STRICT", "mode: PERMISSIVE"),),
+            [
+                "requests to web without mTLS are now routed to the workload instead of refused by closing the connection",
+                "requests to webapp without mTLS are now routed to the workload instead of refused by closing the connection",
+            ],
+        ),
+        (
+            (("subset: v1}}]", "subset: v2}}]"),),
+            [
+                (
+                    "requests to shop.example.com with path /api* go to catalog v2 instead of catalog v1; "
+                    "requests of other kinds are unaffected"
+                )
+            ],
+        ),
+        (
+            (("hosts: [shop.example.com]}\n", "hosts: [shop.example.com], tls: {httpsRedirect: true}}\n"),),
+            [
+                (
+                    "requests to shop.example.com are now redirected to https://shop.example.com/ with the same path (301) "
+                    "instead of routed to web (on port 8080)"
+                ),
+                (
+                    "requests to shop.example.com with path /api* are now redirected to https://shop.example.com/ "
+                    "with the same path (301) instead of routed to catalog v1 (on port 8080)"
+                ),
+            ],
+        ),
+        (
+            (("route: [{destination: {host: web}}]", f"{ABORT}\n    route: [{{destination: {{host: web}}}}]"),),
+            [
+                (
+                    "requests to shop.example.com meet an abort with 500 (10%) instead of none; "
+                    "requests with path /api* are unaffected"
+                )
+            ],
+        ),
+        ((("timeout: 2s", "timeout: 2000ms"),), ["no request changes"]),
+        ((("[catalog]\n  http", "[catalog.shop.svc.cluster.local]\n  http"),), ["no request changes"]),
+    ],
+)
+def test_a_change_of_objects_is_told_as_what_it_does_to_requests(changes: tuple[tuple[str, str], ...], sentences: list[str]):
+    assert list(after(*changes).sentences) == sentences
+
+
+def test_several_changes_are_told_together_access_first():
+    found = after(*CANARY, *FORUM)
+    assert [finding.kind.value for finding in found.findings] == ["access", "share"]
+
+
+def test_the_same_change_gives_the_same_words_each_time():
+    assert after(*CANARY, *FORUM) == after(*CANARY, *FORUM)
