@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from meshgen.diagnostics import Diagnostic, Origin, sort_diagnostics
+from meshgen.diagnostics import Diagnostic, JsonPath, Origin, sort_diagnostics
 from meshgen.diagnostics.catalogue.backend import (
     CREDENTIAL_NOT_APPLIED,
     DESTINATION_NOT_RESTORED,
@@ -14,10 +14,11 @@ from meshgen.diagnostics.catalogue.backend import (
     SUBSET_WITHOUT_ENDPOINT,
     UNKNOWN_HOSTS_REFUSED,
 )
+from meshgen.diagnostics.origin import render_path
 from meshgen.emit.envoy.bootstrap import DEFAULTS, BootstrapOptions, dns_stand_in
 from meshgen.emit.envoy.delivery import Delivery
 from meshgen.emit.envoy.targets import Target, targets
-from meshgen.istio.destination_rule import TrafficPolicy
+from meshgen.istio.destination_rule import PortTrafficPolicy, TrafficPolicy
 from meshgen.mesh import Capture, Mesh, ProxyView, Resolution, Role
 
 
@@ -112,22 +113,30 @@ def _uncarried(target: Target) -> Iterator[Diagnostic]:
     rule = target.rule
     if rule is None or target.subset or target.sni_dnat:
         return
-    levels: list[tuple[tuple[str | int, ...], TrafficPolicy | None]] = [(("spec", "trafficPolicy"), rule.spec.traffic_policy)]
+    levels: list[tuple[JsonPath, TrafficPolicy | None]] = [(("spec", "trafficPolicy"), rule.spec.traffic_policy)]
     for index, subset in enumerate(rule.spec.subsets or ()):
         levels.append((("spec", "subsets", index, "trafficPolicy"), subset.traffic_policy))
     for path, policy in levels:
         for field in _uncarried_fields(policy):
-            message = f"`{'.'.join(field)}` is not carried over to stock Envoy yet"
+            message = f"`{render_path(field)}` is not carried over to stock Envoy"
             yield FIELD_NOT_CARRIED.at(rule.origin_of(*path, *field), message, help="leave it out for proxies without istiod")
 
 
-def _uncarried_fields(policy: TrafficPolicy | None) -> Iterator[tuple[str, ...]]:
+def _uncarried_fields(policy: TrafficPolicy | None) -> Iterator[JsonPath]:
     if policy is None:
         return
-    balancing, budget = policy.load_balancer, policy.retry_budget
-    if balancing and balancing.zone_aware_lb_setting:
-        yield ("loadBalancer", "zoneAwareLbSetting")
-    if balancing and balancing.backend_utilization:
-        yield ("loadBalancer", "backendUtilization")
-    if budget and budget.budget_interval:
+    if policy.retry_budget and policy.retry_budget.budget_interval:
         yield ("retryBudget", "budgetInterval")
+    yield from _of_blocks(policy, ())
+    for index, level in enumerate(policy.port_level_settings or ()):
+        yield from _of_blocks(level, ("portLevelSettings", index))
+
+
+def _of_blocks(policy: TrafficPolicy | PortTrafficPolicy, path: JsonPath) -> Iterator[JsonPath]:
+    balancing, outliers = policy.load_balancer, policy.outlier_detection
+    if balancing and balancing.zone_aware_lb_setting:
+        yield (*path, "loadBalancer", "zoneAwareLbSetting")
+    if balancing and balancing.backend_utilization:
+        yield (*path, "loadBalancer", "backendUtilization")
+    if outliers and outliers.consecutive_errors is not None:
+        yield (*path, "outlierDetection", "consecutiveErrors")

@@ -217,7 +217,7 @@ metadata: {name: catalog, namespace: shop}
 spec:
   host: catalog
   trafficPolicy:
-    loadBalancer: {zoneAwareLbSetting: {enabled: true}}
+    portLevelSettings: [{port: {number: 9}, loadBalancer: {zoneAwareLbSetting: {enabled: true}}}]
     tls: {mode: MUTUAL, credentialName: client}
 ---
 apiVersion: networking.istio.io/v1
