@@ -14,7 +14,7 @@ from meshgen.diff.predicates import (
     example_of_route,
     examples_of_permission,
 )
-from meshgen.json import JsonObject, JsonValue
+from meshgen.json import JsonObject
 from meshgen.trace import Capture, EnvoyConfig, Request
 from meshgen.trace.config import HTTP_CONNECTION_MANAGER, network_filters
 from meshgen.trace.fields import boolean, integer, message, messages, string, strings, typed_config
@@ -40,9 +40,7 @@ class Target:
 
     def same_as(self, other: Target) -> bool:
         """Whether no request to it can end differently."""
-        if len(self.parts) != len(other.parts):
-            return False
-        return all(a is b or content(a) == content(b) for a, b in zip(self.parts, other.parts, strict=True))
+        return self.parts == other.parts
 
 
 def targets_of(config: EnvoyConfig) -> dict[Key, Target]:
@@ -144,23 +142,16 @@ def _concrete(domain: str) -> str:
 
 def _clusters(config: EnvoyConfig, host: JsonObject) -> Iterator[JsonObject]:
     """The clusters that the virtual host names, and who serves them."""
-    for name in sorted(set(_cluster_names(host))):
+    for name in sorted(set(_cluster_names(host)) - {""}):
         yield config.clusters.get(name, {})
         yield config.endpoints.get(name, {})
 
 
-def _cluster_names(value: JsonValue) -> Iterator[str]:
-    if isinstance(value, dict):
-        for key, item in value.items():
-            if key == "cluster" and isinstance(item, str):
-                yield item
-            elif key == "clusters" and isinstance(item, list):
-                yield from (string(each, "name") for each in item if isinstance(each, dict))
-            else:
-                yield from _cluster_names(item)
-    elif isinstance(value, list):
-        for item in value:
-            yield from _cluster_names(item)
+def _cluster_names(host: JsonObject) -> Iterator[str]:
+    for holder in (host, *(message(route, "route") for route in messages(host, "routes"))):
+        yield string(holder, "cluster")
+        yield from (string(each, "cluster") for each in messages(holder, "request_mirror_policies"))
+        yield from (string(each, "name") for each in messages(message(holder, "weighted_clusters"), "clusters"))
 
 
 def _policies(manager: JsonObject) -> Iterator[JsonObject]:
