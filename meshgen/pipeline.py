@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from meshgen.check.engine import NotChecked, check
+from meshgen.check.suppressions import Suppression, read_suppressions
 from meshgen.diagnostics import Diagnostic, Severity, sort_diagnostics
 from meshgen.emit.istio import Artifact, emit_istio
-from meshgen.intent.decode import decode_intents
+from meshgen.intent.decode import IntentObject, decode_intents
+from meshgen.intent.kind import Intent
 from meshgen.istio.decode import decode_object
 from meshgen.istio.object import IstioObject
 from meshgen.istio.struct import IstioStruct
@@ -72,7 +74,9 @@ def compile_project(root: Path, options: Options | None = None) -> Result:
     lowered, found = lower(intents, natives, facts)
     diagnostics += found
     mesh = link(lowered.objects, lowered.facts, lowered.config)
-    checked = check(mesh)
+    suppressions, found = _suppressions(intents)
+    diagnostics += found
+    checked = check(mesh, suppressions)
     diagnostics = sort_diagnostics((*diagnostics, *checked.diagnostics))
     return Result(
         root=root,
@@ -97,6 +101,19 @@ def _decode_natives(documents: Sequence[Document]) -> tuple[tuple[IstioObject[Is
         if decoded is not None:
             objects.append(decoded)
     return tuple(objects), tuple(diagnostics)
+
+
+def _suppressions(intents: Iterable[IntentObject[Intent]]) -> tuple[list[Suppression], tuple[Diagnostic, ...]]:
+    """What the intents' `meshgen/ignore` annotations keep; those of native objects the checks read themselves."""
+    suppressions: list[Suppression] = []
+    diagnostics: list[Diagnostic] = []
+    for intent in intents:
+        annotations = intent.model.metadata.annotations
+        if annotations:
+            kept, malformed = read_suppressions(annotations, intent.origin)
+            suppressions += kept
+            diagnostics += malformed
+    return suppressions, tuple(diagnostics)
 
 
 def all_proxies(mesh: Mesh, project: Project | None) -> tuple[Proxy, ...]:

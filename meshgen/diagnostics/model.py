@@ -45,6 +45,7 @@ class Code:
     title: str  # what is wrong in general, one line
     page: str  # Markdown: what it means, why it matters, an example, what to write instead
     same_as: tuple[str, ...] = ()  # istioctl's and Kiali's codes for the same thing
+    at_key: bool = False  # the caret stands under the key, as for a field that does not exist
 
     def at(
         self, origin: Origin, message: str, *, label: str = "", help: str = "", related: Iterable[Related] = ()

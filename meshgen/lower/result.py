@@ -17,7 +17,7 @@ from meshgen.kubernetes import CoreFacts
 Report: TypeAlias = list[Diagnostic]
 """Where a step leaves its findings."""
 
-_TOOLS = ("config.kubernetes.io/", "internal.config.kubernetes.io/", "kubectl.kubernetes.io/")
+_TOOLS = ("config.kubernetes.io/", "internal.config.kubernetes.io/", "kubectl.kubernetes.io/", "meshgen/")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

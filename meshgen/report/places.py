@@ -40,13 +40,13 @@ class Place:
         return f"{printable(self.file)}:{self.line}" if self.line is not None else str(self)
 
 
-def place_of(origin: Origin, texts: Texts) -> Place:
-    """The line and column of an origin, if its source is among the texts."""
+def place_of(origin: Origin, texts: Texts, *, key: bool = False) -> Place:
+    """The line and column of an origin, or of its key, if its source is among the texts."""
     if origin.file == UNKNOWN.file:
         return Place("")
     text = texts.get(origin.file)
     if text is None:
         return Place(origin.file, origin.line, origin.column, path=render_path(origin.path))
-    found = locate(text, origin)
+    found = locate(text, origin, key=key)
     path = render_path(origin.path)
     return Place(origin.file, found.line, found.column, found.end_column, found.snippet, path)

@@ -28,7 +28,7 @@ def render_diagnostics(
 
 def _diagnostic(diagnostic: Diagnostic, texts: Texts, paint: Paint, width: int) -> str:
     severity, shade = diagnostic.severity, _COLORS[diagnostic.severity]
-    place = place_of(diagnostic.origin, texts)
+    place = place_of(diagnostic.origin, texts, key=diagnostic.code.at_key)
     gutter = len(str(place.line)) if place.line is not None else 1
     head = paint(f"{severity.value}[{diagnostic.code.number}]", "bold", shade)
     lines = [f"{head}{paint(': ' + printable(diagnostic.message), 'bold')}"]

@@ -48,6 +48,7 @@ UNKNOWN_FIELD = Code(
     slug="unknown-field",
     severity=Severity.ERROR,
     title="a native Istio object has a field that the API does not have",
+    at_key=True,
     page="""
 An API server prunes an unknown field in silence, unless strict field validation is asked for: the object is accepted and does not do what its
 author meant.
@@ -106,6 +107,7 @@ UNKNOWN_INTENT_FIELD = Code(
     slug="unknown-intent-field",
     severity=Severity.ERROR,
     title="an intent has a field that its kind does not have",
+    at_key=True,
     page="""
 What the field should say would be lost in silence, so meshgen refuses the document.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from meshgen.diagnostics.model import Code, Severity
 
 NO_PROJECT = Code(
-    number="MG0050",
+    number="MG0080",
     slug="no-project",
     severity=Severity.ERROR,
     title="there is no meshgen.yaml",
@@ -21,7 +21,7 @@ Run it inside of a project, or make one with `meshgen init`.
 )
 
 INVALID_PROJECT = Code(
-    number="MG0051",
+    number="MG0081",
     slug="invalid-project",
     severity=Severity.ERROR,
     title="a value in meshgen.yaml that it cannot have",
@@ -39,10 +39,11 @@ Write one of the values that the message names. `meshgen schema Project` gives t
 )
 
 UNKNOWN_PROJECT_FIELD = Code(
-    number="MG0052",
+    number="MG0082",
     slug="unknown-project-field",
     severity=Severity.ERROR,
     title="meshgen.yaml has a field that does not exist",
+    at_key=True,
     page="""
 A misspelt field would have no effect, so it is an error.
 
@@ -56,7 +57,7 @@ Correct the name, or remove the field.
 )
 
 UNKNOWN_ENVIRONMENT = Code(
-    number="MG0053",
+    number="MG0083",
     slug="unknown-environment",
     severity=Severity.ERROR,
     title="the project has no environment of this name",

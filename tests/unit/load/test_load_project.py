@@ -67,36 +67,36 @@ def spec(text: str) -> list[tuple[str, tuple[str | int, ...], str]]:
 @pytest.mark.parametrize(
     ("text", "code", "path", "hint"),
     [
-        ("{source: [mesh]}", "MG0052", ("spec", "source"), "did you mean `sources`?"),
-        ("{outputs: {istoi: {}}}", "MG0052", ("spec", "outputs", "istoi"), "did you mean `istio`?"),
+        ("{source: [mesh]}", "MG0082", ("spec", "source"), "did you mean `sources`?"),
+        ("{outputs: {istoi: {}}}", "MG0082", ("spec", "outputs", "istoi"), "did you mean `istio`?"),
         (
             "{outputs: {istio: {deliver: {flux: {repository: a, repo: b}}}}}",
-            "MG0052",
+            "MG0082",
             ("spec", "outputs", "istio", "deliver", "flux", "repo"),
             "",
         ),
         (
             "{targets: {proxies: [{name: a, service_acount: b}]}}",
-            "MG0052",
+            "MG0082",
             ("spec", "targets", "proxies", 0, "service_acount"),
             "did you mean `serviceAccount`?",
         ),
         (
             "{environments: {dev: {overlay: [a]}}}",
-            "MG0052",
+            "MG0082",
             ("spec", "environments", "dev", "overlay"),
             "did you mean `overlays`?",
         ),
-        ("{sources: [../mesh]}", "MG0051", ("spec", "sources", 0, "path"), ""),
-        ("{sources: [/mesh]}", "MG0051", ("spec", "sources", 0, "path"), ""),
-        ("{sources: mesh}", "MG0051", ("spec", "sources"), ""),
-        ("{sources: [{path: a, templated: yes}]}", "MG0051", ("spec", "sources", 0, "templated"), ""),
-        ("{outputs: {istio: {layout: services}}}", "MG0051", ("spec", "outputs", "istio", "layout"), ""),
-        ("{targets: {proxies: [{namespace: a}]}}", "MG0051", ("spec", "targets", "proxies", 0, "name"), ""),
-        ("{targets: {istio: 1.31}}", "MG0051", ("spec", "targets", "istio"), ""),
-        ("{targets: {istio: latest}}", "MG0051", ("spec", "targets", "istio"), ""),
-        ("{defaults: {namespace: Shop}}", "MG0051", ("spec", "defaults", "namespace"), ""),
-        ("[]", "MG0051", ("spec",), ""),
+        ("{sources: [../mesh]}", "MG0081", ("spec", "sources", 0, "path"), ""),
+        ("{sources: [/mesh]}", "MG0081", ("spec", "sources", 0, "path"), ""),
+        ("{sources: mesh}", "MG0081", ("spec", "sources"), ""),
+        ("{sources: [{path: a, templated: yes}]}", "MG0081", ("spec", "sources", 0, "templated"), ""),
+        ("{outputs: {istio: {layout: services}}}", "MG0081", ("spec", "outputs", "istio", "layout"), ""),
+        ("{targets: {proxies: [{namespace: a}]}}", "MG0081", ("spec", "targets", "proxies", 0, "name"), ""),
+        ("{targets: {istio: 1.31}}", "MG0081", ("spec", "targets", "istio"), ""),
+        ("{targets: {istio: latest}}", "MG0081", ("spec", "targets", "istio"), ""),
+        ("{defaults: {namespace: Shop}}", "MG0081", ("spec", "defaults", "namespace"), ""),
+        ("[]", "MG0081", ("spec",), ""),
     ],
 )
 def test_a_mistake_is_reported_at_its_place(text: str, code: str, path: tuple[str | int, ...], hint: str):
@@ -105,9 +105,9 @@ def test_a_mistake_is_reported_at_its_place(text: str, code: str, path: tuple[st
 
 def test_all_mistakes_are_reported_at_once():
     assert [code for code, *_ in spec("{sources: 5, outputs: {istio: {directory: ../x, x: 1}}}")] == [
-        "MG0051",
-        "MG0051",
-        "MG0052",
+        "MG0081",
+        "MG0081",
+        "MG0082",
     ]
 
 

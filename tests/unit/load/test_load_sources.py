@@ -119,8 +119,8 @@ def test_a_file_that_vanishes_between_listing_and_reading_is_an_error():
 
 
 def test_without_a_project_there_is_a_finding_and_nothing_else(tmp_path: Path):
-    assert loaded(tmp_path) == ([], [("MG0050", "meshgen.yaml")])
-    assert loaded(tmp_path / "nowhere") == ([], [("MG0050", "meshgen.yaml")])
+    assert loaded(tmp_path) == ([], [("MG0080", "meshgen.yaml")])
+    assert loaded(tmp_path / "nowhere") == ([], [("MG0080", "meshgen.yaml")])
 
 
 def test_a_directory_without_a_project_is_read_with_one_that_is_given(tmp_path: Path):
@@ -167,7 +167,7 @@ def test_overlays_apply_in_their_environment_only(tmp_path: Path):
     assert document.value["spec"] == {"ports": [81]}
     assert document.origin_of("spec", "ports", 0).file == "mesh/prod/a.yaml"
     assert [(d.code.number, d.origin.file) for d in diagnostics] == [("MG0060", "mesh/b.prod.yaml")]
-    assert loaded(tmp_path, environment="x")[1] == [("MG0053", "meshgen.yaml")]
+    assert loaded(tmp_path, environment="x")[1] == [("MG0083", "meshgen.yaml")]
 
 
 def git(root: Path, *arguments: str) -> str:
@@ -232,7 +232,7 @@ def test_a_revision_from_before_the_project_has_no_project(repository: Path):
     write(repository.parent, **{"x.txt": ""})
     git(repository.parent, "add", "x.txt")
     git(repository.parent, "commit", "-q", "-m", "other")
-    assert [code for code, _ in loaded(repository, revision="empty")[1]] == ["MG0050"]
+    assert [code for code, _ in loaded(repository, revision="empty")[1]] == ["MG0080"]
 
 
 def test_both_trees_list_the_same_files_in_the_same_order(tmp_path: Path):
