@@ -110,14 +110,15 @@ def bootstrap(mesh: Mesh, proxy: Proxy, certificates: Path | str = "/nowhere") -
 class FileTree:
     """The files of a filesystem delivery, renamed into place in their order; unchanged files are left alone."""
 
-    def __init__(self, root: Path, proxy: Proxy) -> None:
+    def __init__(self, root: Path, proxy: Proxy, certificates: Path | str = "/nowhere") -> None:
         self._root = root
+        self._options = options(certificates)
         self._proxy = proxy
         self._written: dict[str, bytes] = {}
 
     def write(self, mesh: Mesh) -> list[str]:
         """Bring the tree up to a mesh; the paths that changed, in the order of their renames."""
-        wanted = files(snapshot(mesh, self._proxy), Delivery.FILESYSTEM, str(self._root), options())
+        wanted = files(snapshot(mesh, self._proxy), Delivery.FILESYSTEM, str(self._root), self._options)
         changed = sorted((path for path in wanted if self._written.get(path) != wanted[path]), key=lambda p: (rank(p), p))
         for path in changed:
             place = self._root / path

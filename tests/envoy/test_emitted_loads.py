@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -14,6 +15,7 @@ from oracle import PROXIES, load_case
 
 from meshgen.emit.envoy.bootstrap import BootstrapOptions, static_bootstrap
 from meshgen.emit.envoy.translate import emit_envoy
+from meshgen.mesh import Capture, Mesh, Proxy
 
 Json: TypeAlias = Any
 
@@ -38,20 +40,42 @@ def refusal(bootstrap: Json, file: Path) -> str:
     return done.stderr[-800:] if done.returncode else ""
 
 
-def test_envoy_takes_the_configuration_of_every_recorded_proxy(tmp_path: Path):
+@pytest.fixture
+def files(tmp_path: Path) -> dict[str, str]:
     place = Authority().credential(tmp_path / "credential", "shop.example")
-    files = {
+    return {
         "certificate_chain": str(place / "tls.crt"),
         "private_key": str(place / "tls.key"),
         "trusted_ca": str(place / "ca.crt"),
     }
-    options = BootstrapOptions(certificates=str(tmp_path), admin_port=-1)
-    refused: dict[str, str] = {}
+
+
+def refusal_of(mesh: Mesh, proxy: Proxy, files: dict[str, str], place: Path) -> str:
+    snapshot, _ = emit_envoy(mesh, proxy)
+    options = BootstrapOptions(certificates=str(place), admin_port=-1)
+    return refusal(with_real_files(static_bootstrap(snapshot, options), files), place / "bootstrap.json")
+
+
+def test_envoy_takes_the_configuration_of_every_recorded_proxy(files: dict[str, str], tmp_path: Path):
+    refused = {}
     for case, name in PROXIES:
         loaded = load_case(case)
-        snapshot, _ = emit_envoy(loaded.mesh, loaded.proxies[name])
-        bootstrap = with_real_files(static_bootstrap(snapshot, options), files)
-        reason = refusal(bootstrap, tmp_path / "bootstrap.json")
-        if reason:
-            refused[f"{case} {name}"] = reason
-    assert not refused, json.dumps(refused, indent=1)
+        refused[f"{case} {name}"] = refusal_of(loaded.mesh, loaded.proxies[name], files, tmp_path)
+    assert not {key: reason for key, reason in refused.items() if reason}
+
+
+@pytest.mark.parametrize(
+    ("case", "name"),
+    [
+        ("21-sni-passthrough", "webapp"),
+        ("27-service-entry", "webapp"),
+        ("30-sidecar-egress", "catalog-v1"),
+        ("33-peer-authentication", "catalog-v1"),
+        ("45-protocols", "catalog-v1"),
+        ("46-tcp-routes", "webapp"),
+    ],
+)
+def test_envoy_takes_it_with_sockets_on_loopback_too(case: str, name: str, files: dict[str, str], tmp_path: Path):
+    loaded = load_case(case)
+    proxy = replace(loaded.proxies[name], capture=Capture.LOOPBACK)
+    assert refusal_of(loaded.mesh, proxy, files, tmp_path) == ""

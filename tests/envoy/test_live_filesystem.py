@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import socket
+import ssl
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -11,8 +13,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from certificates import Authority
+from cryptography import x509
 from harness import EchoServer, RunningEnvoy, free_port, http_request, start_envoy, wait_until
-from meshes import FileTree, echo_endpoint, mesh_of, service, sidecar
+from meshes import FileTree, echo_endpoint, gateway, mesh_of, service, sidecar
 
 from meshgen.mesh import Mesh
 
@@ -33,6 +37,19 @@ spec:
   hosts: [catalog]
   http:
   - route: [{route}]
+"""
+
+SECURE = """
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {{name: edge, namespace: shop}}
+spec:
+  selector: {{istio: edge}}
+  servers:
+  - port: {{number: {port}, name: https, protocol: HTTPS}}
+    bind: 127.0.0.1
+    hosts: [shop.example]
+    tls: {{mode: SIMPLE, credentialName: shop-cert}}
 """
 
 
@@ -155,3 +172,26 @@ def test_a_file_that_envoy_refuses_leaves_the_old_configuration(catalog: Catalog
     envoy = catalog.envoy
     wait_until(lambda: envoy.stat(stat) > 0, "Envoy refused the file")
     assert {catalog.server() for _ in range(20)} == {"v1", "v2"}
+
+
+def test_a_renewed_certificate_is_taken_without_a_restart(tmp_path: Path):
+    authority, port = Authority(), free_port()
+    certificates = tmp_path / "certificates"
+    authority.credential(certificates / "shop-cert", "shop.example")
+
+    def serial() -> int:
+        context = ssl.create_default_context(cadata=authority.pem.decode())
+        with (
+            socket.create_connection(("127.0.0.1", port), timeout=10) as plain,
+            context.wrap_socket(plain, server_hostname="shop.example") as secure,
+        ):
+            return x509.load_der_x509_certificate(secure.getpeercert(binary_form=True) or b"").serial_number
+
+    tree = FileTree(tmp_path / "xds", gateway(), certificates)
+    tree.write(mesh_of(SECURE.format(port=port), service("catalog", 8000)))
+    with start_envoy(tree.bootstrap(), tmp_path / "envoy"):
+        first = serial()
+        renewed = authority.credential(tmp_path / "renewed", "shop.example")
+        for file in ("ca.crt", "tls.key", "tls.crt"):
+            (renewed / file).replace(certificates / "shop-cert" / file)
+        wait_until(lambda: serial() != first, "the new certificate was taken")
