@@ -1,4 +1,4 @@
-"""Which technology for the Istio types? Decodes and encodes the same VirtualService with each candidate, interleaved, in one process.
+"""Which technology for the Istio types? Decodes and encodes one VirtualService with each candidate, interleaved, in one process.
 
 Prints ratios (msgspec = 1) and the check that all give the same JSON back. docs/decisions/0001-istio-types.md holds the result.
 """
@@ -60,7 +60,7 @@ def build(make: Callable[[str, dict[str, Any], dict[str, Any]], type]) -> type:
         annotations = {
             field: eval(kind, {"tuple": tuple, "dict": dict, "str": str, "int": int, **classes}) | None
             for field, kind in fields.items()
-        }  # noqa: S307 (our own table)
+        }
         classes[name] = make(name, annotations, classes)
     made: type = classes["VirtualService"]
     return made
@@ -118,9 +118,8 @@ def main() -> int:
     print("Istio types, a VirtualService with three rules; ratios of median throughput over five interleaved rounds, msgspec = 1")
     for name, values in rounds.items():
         decode_rate, encode_rate = (statistics.median(column) for column in zip(*values, strict=True))
-        print(
-            f"{name:20} decode {decode_rate / base[0]:.2f} ({decode_rate:,.0f}/s)   encode {encode_rate / base[1]:.2f} ({encode_rate:,.0f}/s)"
-        )
+        decoding = f"decode {decode_rate / base[0]:.2f} ({decode_rate:,.0f}/s)"
+        print(f"{name:20} {decoding}   encode {encode_rate / base[1]:.2f} ({encode_rate:,.0f}/s)")
     return 0
 
 

@@ -1,7 +1,7 @@
 """The core objects that are read as facts: typed views of the few fields that decide.
 
-They are lenient (unknown fields are let through unread), for meshgen reads core objects and does not own them. Source: the Kubernetes
-API reference, core/v1, apps/v1 and discovery.k8s.io/v1.
+They are lenient (unknown fields are let through unread), for meshgen reads core objects and does not own them. Source: the
+Kubernetes API reference, core/v1, apps/v1 and discovery.k8s.io/v1.
 """
 
 from __future__ import annotations

@@ -47,9 +47,7 @@ class Code:
     same_as: tuple[str, ...] = ()  # istioctl's and Kiali's codes for the same thing
     at_key: bool = False  # the caret stands under the key, as for a field that does not exist
 
-    def at(
-        self, origin: Origin, message: str, *, label: str = "", help: str = "", related: Iterable[Related] = ()
-    ) -> Diagnostic:
+    def at(self, origin: Origin, message: str, *, label: str = "", help: str = "", related: Iterable[Related] = ()) -> Diagnostic:
         """A finding of this kind.
 
         `message` says what is wrong with the user's own value: lower case, no full stop, backticks around identifiers. `label`

@@ -356,7 +356,8 @@ UNKNOWN_VERSION = Code(
     severity=Severity.ERROR,
     title="an intent names a version that the service does not have",
     page="""
-A version that is sent to must be one of the Service's `versions`: only then is there a subset with its labels. Istio would answer every
+A version that is sent to must be one of the Service's `versions`: only then is there a subset with its labels. Istio would
+answer every
 such request with 503.
 
 ```yaml
@@ -379,7 +380,8 @@ UNKNOWN_INTENT_REFERENCE = Code(
     severity=Severity.ERROR,
     title="an intent is about a service or gateway that does not exist",
     page="""
-A Canary, Mirror, Access or Authentication changes or guards what another resource declares. Without that resource it would do nothing, and for
+A Canary, Mirror, Access or Authentication changes or guards what another resource declares. Without that resource it would do
+nothing, and for
 an Access that means: guard nothing.
 
 ```yaml
@@ -388,7 +390,8 @@ metadata: {name: callers, namespace: shop}
 spec: {service: catalgo, default: deny}     # the Service is `catalog`
 ```
 
-Write the name of a Service of the same namespace, or `name.namespace` of another one; a Gateway of another namespace is `namespace/name`.
+Write the name of a Service of the same namespace, or `name.namespace` of another one; a Gateway of another namespace is
+`namespace/name`.
 """,
 )
 
@@ -398,7 +401,8 @@ CANARIES_OVER_ONE_VERSION = Code(
     severity=Severity.ERROR,
     title="two canaries take requests from one version",
     page="""
-Each of them says what share of the version's requests goes elsewhere; together they say two different things about the same requests.
+Each of them says what share of the version's requests goes elsewhere; together they say two different things about the same
+requests.
 
 ```yaml
 kind: Canary
@@ -410,7 +414,8 @@ metadata: {name: catalog-v3, namespace: shop}
 spec: {service: catalog, from: v1, to: v3, weight: 10}
 ```
 
-Run one after the other, or write the three shares as a `split` in the Service's routes. Two canaries that each have a `match` may stand
+Run one after the other, or write the three shares as a `split` in the Service's routes. Two canaries that each have a `match`
+may stand
 together: the first that matches decides.
 """,
 )
@@ -442,7 +447,8 @@ DECLARED_TWICE = Code(
     severity=Severity.ERROR,
     title="two intents are one and the same",
     page="""
-Two documents have the same kind, namespace and name, or there are two Meshes. Which of them holds would depend on the order of the files.
+Two documents have the same kind, namespace and name, or there are two Meshes. Which of them holds would depend on the order of
+the files.
 
 ```yaml
 kind: Service
@@ -462,7 +468,8 @@ HIDDEN_BY_MERGE = Code(
     severity=Severity.ERROR,
     title="of two intents over one host, the first takes every request",
     page="""
-Several intents may speak of one host on one gateway: their rules become one list, by `order`, then namespace and name. Here the list of the
+Several intents may speak of one host on one gateway: their rules become one list, by `order`, then namespace and name. Here the
+list of the
 first ends with a rule for all requests, so that nothing that the second says can ever come true.
 
 ```yaml
@@ -486,7 +493,8 @@ MERGED = Code(
     severity=Severity.INFO,
     title="the rules of several intents over one host became one list",
     page="""
-Istio takes one VirtualService for a host in the mesh, and merges several on a gateway in the order of their creation. meshgen therefore makes one,
+Istio takes one VirtualService for a host in the mesh, and merges several on a gateway in the order of their creation. meshgen
+therefore makes one,
 with the rules in a fixed order: by `order`, then namespace and name.
 
 ```yaml
@@ -509,8 +517,10 @@ OBJECT_TAKEN = Code(
     severity=Severity.ERROR,
     title="two sources make one Istio object, or two for one host",
     page="""
-An intent gives an object of a kind, namespace and name that a native object, or another intent, has as well; or a DestinationRule or mesh
-VirtualService for a host for which the tree has a native one. One would overwrite the other, or Istio would choose by creation time.
+An intent gives an object of a kind, namespace and name that a native object, or another intent, has as well; or a
+DestinationRule or mesh
+VirtualService for a host for which the tree has a native one. One would overwrite the other, or Istio would choose by creation
+time.
 
 ```yaml
 kind: Service                        # gives the VirtualService shop/catalog for the mesh
@@ -522,7 +532,8 @@ metadata: {name: catalog, namespace: shop}
 spec: {hosts: [catalog.example.com], gateways: [edge], rules: [{to: catalog}]}
 ```
 
-Rename one of the intents (`catalog-public`), or remove the native object and say the same in intent; `patches` reach what it has no word for.
+Rename one of the intents (`catalog-public`), or remove the native object and say the same in intent; `patches` reach what it
+has no word for.
 """,
 )
 
@@ -532,7 +543,8 @@ CANARY_WITHOUT_RULE = Code(
     severity=Severity.ERROR,
     title="no rule sends to the version that a canary or mirror is about",
     page="""
-A Canary and a Mirror rewrite the rules whose destination is the version that they name. No rule of any intent sends there, so that nothing would
+A Canary and a Mirror rewrite the rules whose destination is the version that they name. No rule of any intent sends there, so
+that nothing would
 happen.
 
 ```yaml
@@ -553,8 +565,10 @@ CANNOT_COMBINE = Code(
     severity=Severity.ERROR,
     title="two rules hold at once, and Istio has no word for it",
     page="""
-A `match` of a Canary or Mirror narrows each rule that it concerns, and a Route that sends to a Service without a version takes over the Service's
-own rules. Here both sides ask something of the same part of the request that one Istio match cannot say, such as two regular expressions, or
+A `match` of a Canary or Mirror narrows each rule that it concerns, and a Route that sends to a Service without a version takes
+over the Service's
+own rules. Here both sides ask something of the same part of the request that one Istio match cannot say, such as two regular
+expressions, or
 both rewrite the path.
 
 ```yaml
@@ -565,7 +579,8 @@ kind: Route
 spec: {gateways: [edge], hosts: [shop.example.com], rules: [{match: {path: /api/*}, rewrite: {path: /}, to: catalog}]}
 ```
 
-Say in the Route where requests go: `to: catalog@v1`, or `catalog@*` for all endpoints whatever their version. For a Canary, write its rule out in
+Say in the Route where requests go: `to: catalog@v1`, or `catalog@*` for all endpoints whatever their version. For a Canary,
+write its rule out in
 the Service's routes.
 """,
 )
@@ -576,7 +591,8 @@ INVALID_PATCH = Code(
     severity=Severity.ERROR,
     title="a patch of an intent does not fit",
     page="""
-A patch names an object that the intent does not give, changes what an object is called, or makes of it something that Istio's API does not take.
+A patch names an object that the intent does not give, changes what an object is called, or makes of it something that Istio's
+API does not take.
 
 ```yaml
 kind: Service
@@ -586,7 +602,8 @@ spec:
       patch: {spec: {trafficPolicy: {loadBalancer: {simple: LEAST_REQESTS}}}}
 ```
 
-The patch is a JSON merge patch on the object as `meshgen compile` prints it: maps are merged, `null` removes, all else replaces.
+The patch is a JSON merge patch on the object as `meshgen compile` prints it: maps are merged, `null` removes, all else
+replaces.
 """,
 )
 
@@ -596,7 +613,8 @@ STATED_TWICE = Code(
     severity=Severity.ERROR,
     title="an intent contradicts the core Service of its name",
     page="""
-The tree holds a core Service and an intent for it, and they differ about ports or selector. Kubernetes follows the one, meshgen's output the other.
+The tree holds a core Service and an intent for it, and they differ about ports or selector. Kubernetes follows the one,
+meshgen's output the other.
 
 ```yaml
 apiVersion: v1
@@ -620,7 +638,8 @@ NO_WORKLOAD = Code(
     severity=Severity.ERROR,
     title="a policy is for a service whose Pods are not known",
     page="""
-A policy selects Pods by labels. Neither the Service intent (`workload.selector`) nor a core Service says which labels the service's Pods have; without
+A policy selects Pods by labels. Neither the Service intent (`workload.selector`) nor a core Service says which labels the
+service's Pods have; without
 a selector the policy would hold for the whole namespace.
 
 ```yaml
@@ -643,7 +662,8 @@ SPLIT_WITHOUT_VERSION = Code(
     severity=Severity.ERROR,
     title="a split sends to a service that has rules of its own, without a version",
     page="""
-A service without a version is the service as it routes itself. Its rules cannot be taken over into one share of a split: they match requests, and
+A service without a version is the service as it routes itself. Its rules cannot be taken over into one share of a split: they
+match requests, and
 a share takes any.
 
 ```yaml

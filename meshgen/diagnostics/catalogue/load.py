@@ -28,7 +28,8 @@ INVALID_FIELD = Code(
     severity=Severity.ERROR,
     title="a field of a native Istio object has a value that the API does not take",
     page="""
-The value has another type than the field, lies outside of its range, is none of the field's words, breaks its pattern, or stands beside a field
+The value has another type than the field, lies outside of its range, is none of the field's words, breaks its pattern, or
+stands beside a field
 that excludes it. istiod or the API server would refuse the whole object, and with it everything else that the commit changes.
 
 ```yaml
@@ -50,7 +51,8 @@ UNKNOWN_FIELD = Code(
     title="a native Istio object has a field that the API does not have",
     at_key=True,
     page="""
-An API server prunes an unknown field in silence, unless strict field validation is asked for: the object is accepted and does not do what its
+An API server prunes an unknown field in silence, unless strict field validation is asked for: the object is accepted and does
+not do what its
 author meant.
 
 ```yaml
@@ -71,7 +73,8 @@ INVALID_FACT = Code(
     severity=Severity.ERROR,
     title="a core Kubernetes object cannot be read as a fact",
     page="""
-meshgen reads Services, Pods, EndpointSlices, Deployments, Namespaces, ServiceAccounts and the names of Secrets to know ports, labels and endpoints.
+meshgen reads Services, Pods, EndpointSlices, Deployments, Namespaces, ServiceAccounts and the names of Secrets to know ports,
+labels and endpoints.
 This one has a value of the wrong type where such a fact should stand, so that checks and routes that rest on it would be wrong.
 
 ```yaml
@@ -91,7 +94,8 @@ UNKNOWN_KIND = Code(
     severity=Severity.ERROR,
     title="the intent language has no such kind or version",
     page="""
-The document's `apiVersion` says that it is intent, but meshgen has no such version, or no such `kind` in it. It would be left out of the output.
+The document's `apiVersion` says that it is intent, but meshgen has no such version, or no such `kind` in it. It would be left
+out of the output.
 
 ```yaml
 apiVersion: meshgen/v1
@@ -119,7 +123,8 @@ spec:
       timeuot: 2s     # did you mean `timeout`?
 ```
 
-Write the field as the kind has it; keys are in camelCase. What the kind has no word for goes under `patches`, or into a native Istio object.
+Write the field as the kind has it; keys are in camelCase. What the kind has no word for goes under `patches`, or into a native
+Istio object.
 """,
 )
 
@@ -129,7 +134,8 @@ INVALID_INTENT_VALUE = Code(
     severity=Severity.ERROR,
     title="a field of an intent has a value that it does not take",
     page="""
-The value is of another type than the field, out of its range, or none of its words. meshgen converts nothing by guess: `"80"` is a text, `80` a port.
+The value is of another type than the field, out of its range, or none of its words. meshgen converts nothing by guess: `"80"`
+is a text, `80` a port.
 
 ```yaml
 kind: Service
@@ -213,7 +219,8 @@ Intent lives in Git and is copied to every output and report. A private key in i
 tls: {mode: simple, privateKey: "-----BEGIN PRIVATE KEY----- …"}
 ```
 
-Take the key for stolen and replace it. Put the new one into a Secret and name that: `credential: shop-cert`. Key sets for JWTs hold public keys alone.
+Take the key for stolen and replace it. Put the new one into a Secret and name that: `credential: shop-cert`. Key sets for JWTs
+hold public keys alone.
 """,
 )
 
@@ -223,7 +230,8 @@ NOT_SUPPORTED_YET = Code(
     severity=Severity.ERROR,
     title="the intent language knows this, and this release does not make it yet",
     page="""
-The word is part of the language, but nothing would come of it in this release. meshgen says so rather than leave it out in silence.
+The word is part of the language, but nothing would come of it in this release. meshgen says so rather than leave it out in
+silence.
 
 ```yaml
 kind: Canary
@@ -240,7 +248,8 @@ NOT_FORMATTED = Code(
     severity=Severity.ERROR,
     title="a source cannot be formatted without a change of what it says",
     page="""
-`meshgen fmt` writes a source anew and reads the result again before it replaces the file. Here the result did not read as the same documents, so
+`meshgen fmt` writes a source anew and reads the result again before it replaces the file. Here the result did not read as the
+same documents, so
 the file was left alone. Anchors, aliases and merge keys inside of an intent are the usual reason.
 
 ```yaml

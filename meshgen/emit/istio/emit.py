@@ -15,7 +15,8 @@ _FIRST = ("apiVersion", "kind", "metadata", "spec")
 def emit_istio(objects: Iterable[IstioObject[IstioStruct]]) -> tuple[Artifact, ...]:
     """One artifact an object, ordered by namespace, kind and name, so that no order of sources shows.
 
-    A generated object has the newest API version of its kind; a native one stays as it was written, but for the order of its first keys.
+    A generated object has the newest API version of its kind; a native one stays as it was written, but for the
+    order of its first keys.
     """
     ordered = sorted(objects, key=lambda o: (o.namespace, o.kind, o.name))
     return tuple(Artifact(object=_in_order(o.to_json()), origin=o.origin, owner=o.owner or o.name) for o in ordered)

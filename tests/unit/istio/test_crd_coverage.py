@@ -1,4 +1,4 @@
-"""The generated structs say what Istio's CRDs say, field for field; the CRDs are walked here by other code than the generator's."""
+"""The generated structs say what Istio's CRDs say, field for field; they are walked here by other code than the generator's."""
 
 from __future__ import annotations
 

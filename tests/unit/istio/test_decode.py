@@ -14,7 +14,7 @@ from meshgen.istio.virtual_service import VirtualService
 FILE = Origin("mesh.yaml")
 
 
-def virtual_service(**spec: Any) -> dict[str, Any]:
+def virtual_service(**spec: object) -> dict[str, Any]:
     return {
         "apiVersion": "networking.istio.io/v1",
         "kind": "VirtualService",
