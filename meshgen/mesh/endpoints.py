@@ -32,8 +32,11 @@ class EndpointIndex:
         workload_entries: Sequence[IstioObject[WorkloadEntry]],
     ) -> None:
         self._pods = {(pod.metadata.namespace, pod.metadata.name): pod for pod in facts.pods}
-        self._labelled_pods = LabelIndex([(pod.metadata.namespace, pod.metadata.labels, pod) for pod in facts.pods])
-        self._entries = LabelIndex([(entry.namespace, entry.spec.labels or {}, entry) for entry in workload_entries])
+        # Sorted, so that the order in which sources were read never shows in an answer.
+        pods = sorted(facts.pods, key=lambda pod: (pod.metadata.namespace, pod.metadata.name))
+        self._labelled_pods = LabelIndex([(pod.metadata.namespace, pod.metadata.labels, pod) for pod in pods])
+        entries = sorted(workload_entries, key=lambda entry: entry.order)
+        self._entries = LabelIndex([(entry.namespace, entry.spec.labels or {}, entry) for entry in entries])
         self._slices: dict[tuple[str, str], list[kubernetes.EndpointSlice]] = {}
         for piece in facts.endpoint_slices:
             key = (piece.metadata.namespace, piece.metadata.labels.get(SERVICE_NAME, ""))

@@ -24,7 +24,7 @@ from meshgen.emit.envoy.listeners import (
 from meshgen.emit.envoy.names import sni_dnat_cluster
 from meshgen.emit.envoy.tcp import tcp_routes, to_cluster
 from meshgen.emit.envoy.tls import downstream_tls
-from meshgen.emit.envoy.tracing import tracing
+from meshgen.emit.envoy.tracing import sampled_by_request_id, tracing
 from meshgen.istio.hosts import subset_of
 from meshgen.istio.object import IstioObject
 from meshgen.istio.virtual_service import L4MatchAttributes, TLSMatchAttributes, VirtualService
@@ -104,6 +104,7 @@ class GatewayListeners:
             settings=gateway_settings(self._mesh.config),
             access_log=self._log,
             tracing=self._tracing,
+            sampled_by_id=sampled_by_request_id(self._mesh, self._proxy, server=False),
         )
         return http_connection_manager(manager, self._mesh.config)
 

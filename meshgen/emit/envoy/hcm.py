@@ -11,10 +11,6 @@ from meshgen.istio.mesh_config import MeshConfig
 from meshgen.json import JsonObject, JsonValue
 
 NAME: Final = "envoy.filters.network.http_connection_manager"
-_REQUEST_ID: Final[JsonObject] = {
-    "typed_config": typed("envoy.extensions.request_id.uuid.v3.UuidRequestIdConfig", {"use_request_id_for_trace_sampling": True})
-}
-
 SIDECAR_OUTBOUND: Final[JsonObject] = {"use_remote_address": False}
 SIDECAR_INBOUND: Final[JsonObject] = {
     "use_remote_address": False,
@@ -35,6 +31,7 @@ class Manager:
     settings: JsonObject  # SIDECAR_OUTBOUND, SIDECAR_INBOUND or gateway_settings()
     access_log: Sequence[JsonValue] = ()
     tracing: JsonObject | None = None
+    sampled_by_id: bool = True
 
 
 def gateway_settings(config: MeshConfig) -> JsonObject:
@@ -65,13 +62,18 @@ def http_connection_manager(manager: Manager, config: MeshConfig) -> JsonObject:
         "upgrade_configs": [{"upgrade_type": "websocket"}],
         "proxy_100_continue": True,
         "stream_idle_timeout": "0s",  # Envoy's default of five minutes would end long streams
-        "request_id_extension": _REQUEST_ID,
+        "request_id_extension": _request_id(sampled_by_id=manager.sampled_by_id),
     }
     if manager.access_log:
         fields["access_log"] = list(manager.access_log)
     if manager.tracing is not None:
         fields["tracing"] = manager.tracing
     return extension(NAME, "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager", fields)
+
+
+def _request_id(*, sampled_by_id: bool) -> JsonObject:
+    fields: JsonObject = {"use_request_id_for_trace_sampling": sampled_by_id}
+    return {"typed_config": typed("envoy.extensions.request_id.uuid.v3.UuidRequestIdConfig", fields)}
 
 
 def path_normalization(config: MeshConfig) -> JsonObject:

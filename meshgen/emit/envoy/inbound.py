@@ -37,7 +37,7 @@ from meshgen.emit.envoy.names import BLACK_HOLE, INBOUND_PASSTHROUGH, inbound_cl
 from meshgen.emit.envoy.retries import INBOUND_RETRY
 from meshgen.emit.envoy.tcp import to_cluster
 from meshgen.emit.envoy.tls import downstream_tls, inbound_mutual_tls
-from meshgen.emit.envoy.tracing import tracing
+from meshgen.emit.envoy.tracing import sampled_by_request_id, tracing
 from meshgen.json import JsonObject, JsonValue
 from meshgen.mesh import Capture, Mesh, ProxyView
 from meshgen.values import Protocol
@@ -155,6 +155,7 @@ class InboundListeners:
             settings={**SIDECAR_INBOUND, **({"http2_protocol_options": {}} if port.protocol.is_http2 else {})},
             access_log=self._log,
             tracing=self._tracing,
+            sampled_by_id=sampled_by_request_id(self._mesh, self._proxy, server=True),
         )
         return [http_connection_manager(manager, self._mesh.config)]
 

@@ -24,7 +24,7 @@ from meshgen.emit.envoy.listeners import (
 )
 from meshgen.emit.envoy.names import BLACK_HOLE
 from meshgen.emit.envoy.tcp import fallthrough_cluster, to_cluster
-from meshgen.emit.envoy.tracing import tracing
+from meshgen.emit.envoy.tracing import sampled_by_request_id, tracing
 from meshgen.istio.sidecar import IstioEgressListener
 from meshgen.json import JsonObject, JsonValue
 from meshgen.mesh import Capture, Mesh, Port, ProxyView, Resolution, Scope, Service
@@ -211,6 +211,7 @@ class OutboundListeners:
             settings=SIDECAR_OUTBOUND,
             access_log=self._log,
             tracing=self._tracing,
+            sampled_by_id=sampled_by_request_id(self._mesh, self._proxy, server=False),
         )
         built = http_connection_manager(manager, self._mesh.config)
         return filter_chain([built], match, handshake=True)

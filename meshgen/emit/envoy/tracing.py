@@ -46,6 +46,17 @@ def tracing(mesh: Mesh, proxy: Proxy, *, server: bool) -> JsonObject | None:
     return block | ({"spawn_upstream_span": True} if proxy.role is Role.GATEWAY else {})
 
 
+def sampled_by_request_id(mesh: Mesh, proxy: Proxy, *, server: bool) -> bool:
+    """Whether the request id decides if a request is traced, as it does unless Telemetry says otherwise."""
+    wanted = True
+    for telemetry in mesh.telemetries(proxy.namespace, proxy.labels):
+        for entry in telemetry.spec.tracing or ():
+            own = entry.use_request_id_for_trace_sampling
+            if own is not None and mode_fits(entry.match, server=server):
+                wanted = own
+    return wanted
+
+
 def _sampling(wanted: float | None, config: MeshConfig) -> float:
     if wanted is not None:
         return wanted

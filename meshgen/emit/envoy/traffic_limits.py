@@ -138,6 +138,8 @@ def _patches(mesh: Mesh, view: ProxyView) -> Iterator[Diagnostic]:
             if not elsewhere and not is_carried(patch):
                 message = f"the `{patch.apply_to or 'INVALID'}` patch of `{found.name}` is not carried over to stock Envoy"
                 yield PATCH_NOT_CARRIED.at(found.origin_of("spec", "configPatches", index), message, help=_LEAVE_OUT)
+            elif patch.patch is not None and patch.patch.filter_class not in {None, "UNSPECIFIED"}:
+                yield _not_carried(found, "spec", "configPatches", index, "patch", "filterClass")
 
 
 def _telemetry(mesh: Mesh, view: ProxyView) -> Iterator[Diagnostic]:
@@ -153,3 +155,5 @@ def _telemetry(mesh: Mesh, view: ProxyView) -> Iterator[Diagnostic]:
             names = [ref.name for ref in entry.providers or ()]
             if any(not kinds.get(name, frozenset()) & _TRACERS for name in names):
                 yield _not_carried(found, "spec", "tracing", index, "providers")
+            if entry.disable_context_propagation:
+                yield _not_carried(found, "spec", "tracing", index, "disableContextPropagation")

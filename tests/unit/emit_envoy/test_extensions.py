@@ -86,6 +86,22 @@ spec: {tracing: [{providers: [{name: otel}], randomSamplingPercentage: 25}]}
     assert "catalog.shop.svc.cluster.local:8000/*" in str(snapshot.routes)
 
 
+def test_the_request_id_decides_what_is_traced_unless_telemetry_says_otherwise():
+    telemetry = """
+apiVersion: telemetry.istio.io/v1
+kind: Telemetry
+metadata: {name: all, namespace: shop}
+spec: {tracing: [{match: {mode: CLIENT}, useRequestIdForTraceSampling: false, disableContextPropagation: true}]}
+---
+"""
+    snapshot, diagnostics = emitted(CATALOG_SERVICE + telemetry, WEBAPP)
+    extension = manager(listener(snapshot, "0.0.0.0_8000")["filter_chains"][0])["request_id_extension"]
+    assert extension["typed_config"]["use_request_id_for_trace_sampling"] is False
+    served = manager(inbound(telemetry)[0])["request_id_extension"]
+    assert served["typed_config"]["use_request_id_for_trace_sampling"] is True
+    assert "MG0906" in numbers(diagnostics)
+
+
 def test_providers_of_other_kinds_are_reported():
     config = (
         "{extensionProviders: [{name: als, envoyHttpAls: {service: a, port: 1}}, {name: dd, datadog: {service: b, port: 2}}]}"
