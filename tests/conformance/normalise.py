@@ -6,7 +6,7 @@ Left out on both sides, each for a reason:
 - `stat_prefix`, decorators, tracing, access logs, the request id's extension: they name, count or observe, and decide nothing;
 - `metadata`: where something came from;
 - config sources (`ads`, SDS): a delivery's business;
-- transport sockets: `test_envoy_settings.py` compares them; here only whether there is one;
+- of transport sockets all but certificates, roots and ALPN: `test_envoy_settings.py` compares their contexts whole;
 - durations `0.050s` and `0.05s`, int64 as text, empty lists, zero numerators: two spellings of one thing.
 
 Filter chains are a set to Envoy (the most specific match wins), so they are sorted.
@@ -69,8 +69,21 @@ def _is_silent(key: str, item: Json) -> bool:
 
 def _field(key: str, item: Json) -> Json:
     if key == "transport_socket":
-        return item["name"]
+        return _socket(item)
     return _CODES.get(item, item) if key == "code" else _value(key, item)
+
+
+def _socket(item: Json) -> Json:
+    """Which certificate is shown and who is asked for one; `istio-peer-exchange` promises a protocol that stock Envoy lacks."""
+    context = item["typed_config"]
+    common = context["common_tls_context"]
+    validation = common.get("combined_validation_context", {}).get("validation_context_sds_secret_config", {})
+    return {
+        "certificates": [one["name"] for one in common.get("tls_certificate_sds_secret_configs", [])],
+        "root": validation.get("name", ""),
+        "require_client_certificate": context.get("require_client_certificate", False),
+        "alpn": [one for one in common.get("alpn_protocols", []) if one != "istio-peer-exchange"],
+    }
 
 
 def _unify_fraction(found: Json) -> None:

@@ -85,6 +85,41 @@ def test_listeners_and_routes_are_those_of_istiod(case: str, name: str):
         assert not found, "\n".join(found)
 
 
+def observing(listener: Json) -> Iterator[tuple[str, Json]]:
+    """What logs and traces in a listener, by place; the tags that only Istio's telemetry reads are left out."""
+    yield "listener", listener.get("access_log", [])
+    for index, chain in enumerate(chains_of(listener)):
+        for one in chain["filters"]:
+            config = one["typed_config"]
+            if one["name"].startswith("envoy.") and "access_log" in config:
+                yield f"{index} {one['name']}", config["access_log"]
+            if "provider" in config.get("tracing", {}):
+                block = dict(config["tracing"])
+                block["custom_tags"] = [tag for tag in block.get("custom_tags", []) if not tag["tag"].startswith("istio.")]
+                yield f"{index} tracing", block
+
+
+def chains_of(listener: Json) -> list[Json]:
+    default = listener.get("default_filter_chain")
+    found = [*listener["filter_chains"], *([default] if default else [])]
+    return sorted(found, key=lambda chain: json.dumps(chain.get("filter_chain_match", {}), sort_keys=True))
+
+
+@pytest.mark.parametrize("name", ["webapp", "catalog-v1"])
+def test_access_logs_and_tracing_are_those_of_istiod(name: str):
+    ours, recorded = emitted("40-telemetry", name), load_recorded("40-telemetry", name)
+    wanted = {found["name"]: without_options(dict(observing(found))) for found in recorded["listeners"]}
+    assert wanted == {found["name"]: dict(observing(found)) for found in ours.listeners}
+    assert any("tracing" in place for places in wanted.values() for place in places)
+
+
+def without_options(value: Json) -> Json:
+    """Without the empty `json_format_options` that istiod writes beside a JSON format."""
+    if isinstance(value, dict):
+        return {key: without_options(item) for key, item in value.items() if key != "json_format_options"}
+    return [without_options(item) for item in value] if isinstance(value, list) else value
+
+
 def undecided(recorded: Recorded) -> list[str]:
     """What of a recorded call ends otherwise with our output."""
     decision = trace(config_of(recorded.case, recorded.proxy), request_of(recorded))
