@@ -110,7 +110,8 @@ def test_access_logs_and_tracing_are_those_of_istiod(name: str):
     ours, recorded = emitted("40-telemetry", name), load_recorded("40-telemetry", name)
     wanted = {found["name"]: without_options(dict(observing(found))) for found in recorded["listeners"]}
     assert wanted == {found["name"]: dict(observing(found)) for found in ours.listeners}
-    assert any("tracing" in place for places in wanted.values() for place in places)
+    traced = any("tracing" in place for places in wanted.values() for place in places)
+    assert traced is (name == "webapp")  # catalog-v1 reports no spans
 
 
 def without_options(value: Json) -> Json:
