@@ -2,7 +2,8 @@
 
 Left out on both sides, each for a reason:
 
-- filters of Istio's own Envoy build (`istio.*`): stock Envoy has none of them (envoy-mapping.md §0);
+- filters of Istio's own Envoy build (`istio.*`), and ours in the place of `istio.alpn`: stock Envoy has none of them
+  (envoy-mapping.md §0);
 - `stat_prefix`, decorators, tracing, access logs, the request id's extension: they name, count or observe, and decide nothing;
 - `metadata`: where something came from;
 - config sources (`ads`, SDS): a delivery's business;
@@ -22,6 +23,7 @@ Json: TypeAlias = Any
 """JSON of any shape."""
 
 _DURATION = re.compile(r"^[0-9]+(\.[0-9]+)?s$")
+_IN_PLACE_OF_ALPN = "envoy.filters.http.set_filter_state"
 _OBSERVING = frozenset({
     "stat_prefix",
     "decorator",
@@ -119,4 +121,4 @@ def _list(key: str, value: Json) -> Json:
 
 
 def _is_istio_only(item: Json) -> bool:
-    return str(item.get("name", "")).startswith("istio.")
+    return str(item.get("name", "")).startswith("istio.") or item.get("name") == _IN_PLACE_OF_ALPN
