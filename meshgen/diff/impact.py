@@ -10,8 +10,9 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from meshgen.diff.callers import ANYBODY, Caller
 from meshgen.diff.fate import FindingKind, Verdict, compare_fates, service_name
-from meshgen.diff.predicates import NOBODY, Caller, Example, identity_name
+from meshgen.diff.predicates import Example
 from meshgen.diff.targets import ANY_PORT, Key, Target, classes_of, targets_of
 from meshgen.emit.envoy.snapshot import Snapshot
 from meshgen.json import JsonObject
@@ -93,7 +94,8 @@ class _Pair:
     def of(cls, before: Snapshot, after: Snapshot) -> _Pair:
         served = _served(before) | _served(after)
         configs = _config(before, served), _config(after, served)
-        return cls(after.proxy, configs, (targets_of(configs[0]), targets_of(configs[1])))
+        workload = workload_name(after.proxy)
+        return cls(after.proxy, configs, (targets_of(configs[0], workload), targets_of(configs[1], workload)))
 
     @property
     def all_targets(self) -> Iterable[Target]:
@@ -167,11 +169,9 @@ def _compare(tally: _Tally, pair: _Pair, left: Target | None, right: Target | No
     assert target is not None, "one of two keys is there"  # noqa: S101 - a bug of ours
     classes = classes_of(left, right)
     tally.missed += classes.missed
-    scene = _Scene(tally, pair, target, _place(pair.proxy, target, names))
-    if classes.callers:
-        scene.compare_access(classes.callers)
-    else:
-        scene.compare_requests(classes.requests)
+    scene = _Scene(tally, pair, target, _place(pair.proxy, target, names), has_policies=bool(classes.callers))
+    let_in = scene.compare_access(classes.callers)
+    scene.compare_requests(classes.requests, let_in)
 
 
 def workload_name(proxy: Proxy) -> str:
@@ -188,6 +188,7 @@ class _Scene:
     pair: _Pair
     target: Target
     place: tuple[str, str]
+    has_policies: bool  # on either side
 
     @property
     def proxy(self) -> Proxy:
@@ -211,39 +212,49 @@ class _Scene:
         key = (*self.place, verdict.kind, text)
         self.tally.found[key].setdefault((self.proxy.id, self.target.base.port), witness)
 
-    def compare_requests(self, examples: Sequence[Example]) -> None:
-        """Sentences on routing: what holds for all requests is not said again for some of them."""
+    def compare_requests(self, examples: Sequence[Example], caller: Caller) -> None:
+        """Sentences on what becomes of this caller's requests; what holds for all of them is not said again for some."""
         general: tuple[Verdict, ...] = ()
         differing: list[tuple[Example, tuple[Decision, Decision], tuple[Verdict, ...]]] = []
         unaffected: list[str] = []
         for example in examples:
+            example = replace(example, request=caller.sends(example.request, self.target.issuers))  # noqa: PLW2901 - sent by somebody
             decisions = self.trace(example.request)
-            verdicts = compare_fates(*decisions, self.target.host, example.request.path)
+            verdicts = self._verdicts(decisions, example.request.path)
             if not example.conditions:
                 general = verdicts
             if verdicts and (not example.conditions or verdicts != general):
                 differing.append((example, decisions, verdicts))
             elif not verdicts:
-                unaffected.append(_conditions(example) or " of other kinds")
+                unaffected.append(_conditions(example) or _OTHERS)
         rest = _unaffected(unaffected)
         for example, decisions, verdicts in differing:
             for verdict in verdicts:
                 if not example.conditions or verdict not in general:
                     self.note(Verdict(verdict.kind, verdict.text + rest), _conditions(example), example.request, decisions)
 
-    def compare_access(self, callers: Sequence[tuple[Caller, Example]]) -> None:
-        """Sentences on who may call."""
+    def _verdicts(self, decisions: tuple[Decision, Decision], path: str) -> tuple[Verdict, ...]:
+        """The differences; who is let in has sentences of its own where policies decide it."""
+        denied = any(decision.outcome is Outcome.DENIED for decision in decisions)
+        return () if denied and self.has_policies else compare_fates(*decisions, self.target.host, path)
+
+    def compare_access(self, callers: Sequence[tuple[Caller, Example]]) -> Caller:
+        """Sentences on who may call; gives a caller that is let in on both sides, if there is one."""
         by_caller: defaultdict[str, list[_Case]] = defaultdict(list)
+        let_in = ANYBODY
         for caller, example in callers:
-            request = replace(example.request, principal=caller.principal, source_ip=caller.source_ip)
-            by_caller[self._caller_name(caller)].append(_Case(example, request, self.trace(request)))
+            request = caller.sends(example.request, self.target.issuers)
+            case = _Case(example, request, self.trace(request))
+            by_caller[self._name(caller)].append(case)
+            if let_in is ANYBODY and case.was_let_in and case.is_let_in:
+                let_in = caller
         for name, cases in by_caller.items():
             self._compare_caller(name, cases)
+        return let_in
 
-    def _caller_name(self, caller: Caller) -> str:
-        """Without the namespace where it is the proxy's own."""
-        own = f"{self.proxy.namespace}/"
-        return caller.name.removeprefix(own) if identity_name(caller.principal) == caller.name else caller.name
+    def _name(self, caller: Caller) -> str:
+        mutual = self.target.base.tls == "mtls" and self.target.inbound
+        return caller.name(inbound=self.target.inbound, mutual=mutual, namespace=self.proxy.namespace)
 
     def _compare_caller(self, name: str, cases: Sequence[_Case]) -> None:
         changes = (
@@ -253,8 +264,8 @@ class _Scene:
         for verb, found, whole in changes:
             if found:
                 which = "" if whole else _alternatives([case.example for case in found])
-                verb_ending = "" if name == NOBODY.name else "s"
-                verdict = Verdict(FindingKind.ACCESS, f"{name} {verb}{verb_ending} access to {self.host}{which}")
+                ending = "" if name.startswith("callers ") else "s"
+                verdict = Verdict(FindingKind.ACCESS, f"{name} {verb}{ending} access to {self.host}{which}")
                 self.note(verdict, "", found[0].request, found[0].decisions)
 
 
@@ -279,6 +290,9 @@ def _lets_in(decision: Decision) -> bool:
     return decision.outcome not in (Outcome.DENIED, Outcome.CLOSED, Outcome.NO_LISTENER)
 
 
+_OTHERS = " of other kinds"
+
+
 def _conditions(example: Example) -> str:
     return f" with {', '.join(example.conditions)}" if example.conditions else ""
 
@@ -296,7 +310,7 @@ def _unaffected(conditions: Sequence[str]) -> str:
     """The end of a sentence: which requests to the same host keep their fate."""
     if not conditions:
         return ""
-    shown = sorted(conditions)[:3]
+    shown = sorted(conditions, key=lambda each: (each == _OTHERS, each))[:3]
     more = f" and {len(conditions) - 3} more kinds" if len(conditions) > 3 else ""
     return f"; requests{' or'.join(shown)}{more} are unaffected"
 
@@ -308,8 +322,13 @@ def _findings(tally: _Tally) -> tuple[Finding, ...]:
         spots = sorted(witnesses)
         proxies = tuple(dict.fromkeys(proxy for proxy, _ in spots))
         where = _where(set(spots), tally.spots[direction, host])
-        findings.append(Finding(kind=kind, text=text + where, proxies=proxies, witness=witnesses[spots[0]]))
+        findings.append(Finding(kind=kind, text=text + where, proxies=proxies, witness=witnesses[min(spots, key=_usual)]))
     return tuple(sorted(findings, key=lambda each: (order.index(each.kind), each.text)))
+
+
+def _usual(spot: _Spot) -> tuple[str, bool, int]:
+    """The first proxy's first port, a real one if there is one: what a witness is best from."""
+    return (spot[0], spot[1] == ANY_PORT, spot[1])
 
 
 def _where(spots: set[_Spot], everywhere: set[_Spot]) -> str:

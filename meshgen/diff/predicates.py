@@ -8,7 +8,7 @@ from typing import Any
 from meshgen.diff.witness import describe, text_for, text_for_regex
 from meshgen.json import JsonObject
 from meshgen.trace import Request
-from meshgen.trace.fields import boolean, integer, message, messages, string
+from meshgen.trace.fields import boolean, message, messages, string
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,67 +114,3 @@ def _example_of_rule(base: Example, permission: JsonObject) -> Example | None:
         return None if text is None else base.where(f"path {describe(path)}", path=text)
     # A port is that of the listener, and what is excluded is rarely what an example has; the trace decides.
     return base if "any" in permission or "destination_port" in permission or "not_rule" in permission else None
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """Who calls: a SPIFFE identity without its scheme (empty: nobody that shows one) or an address."""
-
-    name: str
-    principal: str = ""
-    source_ip: str = "10.255.255.1"
-
-
-_REST = Caller("any other workload", "cluster.local/ns/other/sa/other")
-NOBODY = Caller("callers without mTLS")
-
-
-def callers_of_principal(principal: JsonObject) -> list[Caller]:
-    """Callers for an RBAC `Principal`: each alternative gives one; `any` gives a workload that no rule names."""
-    for both in ("and_ids", "or_ids"):
-        if both in principal:
-            return [each for inner in messages(message(principal, both), "ids") for each in callers_of_principal(inner)]
-    if "authenticated" in principal:
-        return _authenticated(message(principal, "authenticated", "principal_name"))
-    for field in ("direct_remote_ip", "remote_ip", "source_ip"):
-        if field in principal:
-            return [_address(message(principal, field))]
-    return [_REST]
-
-
-def _authenticated(matcher: JsonObject) -> list[Caller]:
-    if not matcher:
-        return [_REST]
-    text = text_for(matcher)
-    if text is None:
-        return []
-    identity = text.removeprefix("spiffe://")
-    parts = identity.split("/")
-    if "ns" in parts[:-1] and "sa" not in parts:
-        return [Caller(f"namespace {parts[parts.index('ns') + 1]}", _complete(identity))]
-    if "sa" in parts[:-1]:
-        return [Caller(identity_name(_complete(identity)), _complete(identity))]
-    return [Caller(describe(matcher), _complete(identity))]
-
-
-def _complete(identity: str) -> str:
-    """A whole identity around the part that a pattern asks for: `/ns/payments/` as `cluster.local/ns/payments/sa/any`."""
-    text = identity
-    if text.startswith("/sa/"):
-        text = f"/ns/default{text}"
-    if text.startswith("/"):
-        text = f"cluster.local{text}"
-    return f"{text}sa/any" if text.endswith("/") and "/sa/" not in text else text
-
-
-def identity_name(identity: str) -> str:
-    """`shop/webapp` for `cluster.local/ns/shop/sa/webapp`."""
-    parts = identity.split("/")
-    if len(parts) == 5 and parts[1] == "ns" and parts[3] == "sa":
-        return f"{parts[2]}/{parts[4]}"
-    return identity
-
-
-def _address(cidr: JsonObject) -> Caller:
-    prefix = string(cidr, "address_prefix")
-    return Caller(f"{prefix}/{integer(cidr, 'prefix_len')}", _REST.principal, prefix)

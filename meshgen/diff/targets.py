@@ -5,15 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from meshgen.diff.callers import ANYBODY, Caller, callers_of
 from meshgen.diff.content import content
-from meshgen.diff.predicates import (
-    NOBODY,
-    Caller,
-    Example,
-    callers_of_principal,
-    example_of_route,
-    examples_of_permission,
-)
+from meshgen.diff.predicates import Example, example_of_route, examples_of_permission
 from meshgen.json import JsonObject
 from meshgen.trace import Capture, EnvoyConfig, Request
 from meshgen.trace.config import HTTP_CONNECTION_MANAGER, network_filters
@@ -37,25 +31,28 @@ class Target:
     parts: tuple[JsonObject, ...] = field(compare=False)  # whatever decides what becomes of its requests
     routes: tuple[JsonObject, ...] = field(compare=False)
     policies: tuple[JsonObject, ...] = field(compare=False)  # RBAC policies in force
+    issuers: tuple[str, ...] = ()  # whose tokens are verified
 
     def same_as(self, other: Target) -> bool:
         """Whether no request to it can end differently."""
         return self.parts == other.parts
 
 
-def targets_of(config: EnvoyConfig) -> dict[Key, Target]:
-    """The HTTP targets of a proxy, by key."""
+def targets_of(config: EnvoyConfig, workload: str) -> dict[Key, Target]:
+    """The HTTP targets of a proxy, by key; `workload` is what inbound requests ask for."""
     found: dict[Key, Target] = {}
     for listener in config.listeners.values():
         for chain in (*messages(listener, "filter_chains"), message(listener, "default_filter_chain")):
             manager = next((each for _, kind, each in network_filters(chain) if kind == HTTP_CONNECTION_MANAGER), None)
             if manager is not None:
-                for target in _targets(config, listener, chain, manager):
+                for target in _targets(config, listener, chain, manager, workload):
                     found.setdefault(target.key, target)
     return found
 
 
-def _targets(config: EnvoyConfig, listener: JsonObject, chain: JsonObject, manager: JsonObject) -> Iterator[Target]:
+def _targets(
+    config: EnvoyConfig, listener: JsonObject, chain: JsonObject, manager: JsonObject, workload: str
+) -> Iterator[Target]:
     routing = message(manager, "route_config")
     if not routing:
         routing = config.routes.get(string(message(manager, "rds"), "route_config_name"), {})
@@ -71,10 +68,11 @@ def _targets(config: EnvoyConfig, listener: JsonObject, chain: JsonObject, manag
             key=(*place, "" if inbound else name),
             host=name,
             inbound=inbound,
-            base=_request(connection, host, chain),
+            base=ANYBODY.sends(_request(connection, host, chain, workload if inbound else ""), ()),
             parts=(outside, host, *_clusters(config, host)),
             routes=tuple(messages(host, "routes")),
             policies=tuple(_policies(manager)),
+            issuers=tuple(_issuers(manager)),
         )
 
 
@@ -118,10 +116,9 @@ def _host_name(host: JsonObject, routing: JsonObject) -> str:
     return first or (name if "." in name and not name.startswith("*") else "any other host")
 
 
-def _request(connection: Request, host: JsonObject, chain: JsonObject) -> Request:
-    domain = _concrete(next(iter(strings(host, "domains")), "*"))
+def _request(connection: Request, host: JsonObject, chain: JsonObject, workload: str) -> Request:
+    domain = workload or _concrete(next(iter(strings(host, "domains")), "*"))
     sni = _concrete(_server_names(chain)[0]) if _server_names(chain) else None
-    principal = "cluster.local/ns/other/sa/other" if connection.tls == "mtls" else ""
     return Request(
         host=domain,
         port=connection.port,
@@ -129,7 +126,6 @@ def _request(connection: Request, host: JsonObject, chain: JsonObject) -> Reques
         capture=connection.capture,
         tls=connection.tls,
         sni=sni if connection.tls != "none" else None,
-        principal=principal,
     )
 
 
@@ -160,6 +156,12 @@ def _policies(manager: JsonObject) -> Iterator[JsonObject]:
         if kind == _RBAC:
             policies = message(content_, "rules", "policies")
             yield from (policies[name] for name in sorted(policies) if isinstance(policies[name], dict))  # type: ignore[misc]
+
+
+def _issuers(manager: JsonObject) -> Iterator[str]:
+    for entry in messages(manager, "http_filters"):
+        providers = message(typed_config(entry)[1], "providers")
+        yield from (string(message(providers, name), "issuer") for name in sorted(providers))
 
 
 @dataclass(slots=True)
@@ -197,18 +199,16 @@ def _note(found: Classes, example: Example | None) -> None:
 
 
 def _note_callers(found: Classes, base: Example, policies: Iterable[JsonObject]) -> None:
-    """Every caller that a policy names, with every operation that one names."""
+    """Every caller that a policy names and one that none does, with every operation that one names."""
     operations = {base.conditions: base}
-    callers: dict[str, Caller] = {}
+    callers = [ANYBODY]
     for policy in policies:
         for permission in messages(policy, "permissions"):
             examples = examples_of_permission(base, permission)
             found.missed += not examples
             operations |= {each.conditions: each for each in examples[:_MOST_OF_A_POLICY]}
         for principal in messages(policy, "principals"):
-            named = callers_of_principal(principal)
+            named = callers_of(principal)
             found.missed += not named
-            callers |= {each.name: each for each in named}
-    if base.request.tls == "none":
-        callers = {NOBODY.name: NOBODY, **{name: each for name, each in callers.items() if not each.principal}}
-    found.callers = [(callers[name], each) for name in sorted(callers) for each in operations.values()]
+            callers += [each for each in named if base.request.tls == "mtls" or not each.principal]
+    found.callers = [(caller, each) for caller in dict.fromkeys(callers) for each in operations.values()]

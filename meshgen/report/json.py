@@ -40,16 +40,16 @@ def _diagnostic(diagnostic: Diagnostic, texts: Texts) -> JsonValue:
         "message": diagnostic.message,
         "label": diagnostic.label,
         "help": diagnostic.help,
-        "place": _place(diagnostic.origin, texts),
+        "place": _place(diagnostic.origin, texts, key=diagnostic.code.at_key),
         "related": [{"note": each.note, "place": _place(each.origin, texts)} for each in diagnostic.related],
         "sameAs": list(diagnostic.code.same_as),
     }
     return {key: value for key, value in found.items() if value not in ("", [], {})}
 
 
-def _place(origin: Origin, texts: Texts) -> JsonObject:
+def _place(origin: Origin, texts: Texts, *, key: bool = False) -> JsonObject:
     """File, line and column counted from 1 (`endColumn` is the one behind), document from 0, and the JSON path as text."""
-    place = place_of(origin, texts)
+    place = place_of(origin, texts, key=key)
     found: JsonObject = {
         "file": place.file,
         "document": origin.document,

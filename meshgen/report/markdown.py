@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import html
 import re
 from collections.abc import Iterator, Mapping
 
@@ -19,7 +20,7 @@ LIMIT = 65_536
 
 _WORST_TAIL = 400  # room for the closing tags and the note on what is left out
 _MOST_FIELDS = 5  # of one object, in the table
-_PUNCTUATION = re.compile(r"([\\`*_{}\[\]()#+!|~<>&$-])")
+_PUNCTUATION = re.compile(r"([\\`*_{}\[\]|~<>&$]|^(?:[#+-]|[0-9]+(?=[.)])))")
 _BREAK = "\u200b"  # a zero-width space, which keeps `@name` and `https://` from becoming mentions and links
 _BROKEN = {"@": f"@{_BREAK}", "://": f":{_BREAK}//", "www.": f"www{_BREAK}.", "#": f"#{_BREAK}"}
 _LINKS = re.compile(r"(@|://|www\.|(?<=\w)#(?=\d))")
@@ -110,7 +111,7 @@ def _folded(change: ObjectChange) -> str:
     after = [printable(line) for line in yaml_lines(change.after)] if change.after is not None else []
     body = "\n".join(list(difflib.unified_diff(before, after, lineterm="", n=3))[2:])
     fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", body)), default=0))
-    return f"<details><summary>{inline(str(change.key))}</summary>\n\n{fence}diff\n{body}\n{fence}\n\n</details>\n\n"
+    return f"<details><summary>{_html(str(change.key))}</summary>\n\n{fence}diff\n{body}\n{fence}\n\n</details>\n\n"
 
 
 def inline(text: str) -> str:
@@ -118,8 +119,15 @@ def inline(text: str) -> str:
     return _PUNCTUATION.sub(_entity, _LINKS.sub(lambda found: _BROKEN[found[0]], printable(text)))
 
 
+def _html(text: str) -> str:
+    """Plain text inside of an HTML tag, where Markdown is not read."""
+    return html.escape(_LINKS.sub(lambda found: _BROKEN[found[0]], printable(text)))
+
+
 def _entity(found: re.Match[str]) -> str:
-    """HTML's own characters as entities (they are also read inside of raw HTML), the others behind a backslash."""
+    """HTML's own characters as entities, the others behind a backslash, and what would begin a list or a heading."""
+    if found[0].isdigit():
+        return f"{found[0]}{_BREAK}"
     return {"<": "&lt;", ">": "&gt;", "&": "&amp;"}.get(found[0], f"\\{found[0]}")
 
 

@@ -199,6 +199,64 @@ def test_a_change_of_objects_is_told_as_what_it_does_to_requests(changes: tuple[
     assert list(after(*changes).sentences) == sentences
 
 
+ONE_MORE = """---
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: {name: more, namespace: %s}
+spec: %s
+---
+apiVersion: security.istio.io/v1
+kind: RequestAuthentication
+metadata: {name: more, namespace: %s}
+spec:
+  selector: {matchLabels: {%s}}
+  jwtRules: [{issuer: https://login.example, jwks: '{"keys": []}'}]
+"""
+
+
+def with_policy(spec: str, *, namespace: str = "shop", label: str = "app: catalog", text: str = MESH) -> str:
+    return text + ONE_MORE % (namespace, spec, namespace, label)
+
+
+def between(before: str, after: str) -> list[str]:
+    return list(impact(snapshots(mesh_of(before)), snapshots(mesh_of(after))).sentences)
+
+
+def test_callers_by_token_gain_access_by_what_their_token_says():
+    when = "[{key: 'request.auth.claims[group]', values: [admin]}]"
+    rule = f"{{from: [{{source: {{requestPrincipals: ['https://login.example/*']}}}}], when: {when}}}"
+    before = with_policy("{selector: {matchLabels: {app: catalog}}}")
+    after = with_policy(f"{{selector: {{matchLabels: {{app: catalog}}}}, rules: [{rule}]}}")
+    assert between(before, after) == [
+        "any other workload with a token of https://login.example, group: admin gains access to catalog"
+    ]
+
+
+def test_the_first_policy_of_a_workload_shuts_the_others_out():
+    before = with_policy("{selector: {matchLabels: {app: other}}}")
+    after = with_policy("{selector: {matchLabels: {app: webapp}}, rules: [{from: [{source: {principals: ['*/sa/edge']}}]}]}")
+    assert between(before, after) == ["any other workload loses access to webapp"]
+    assert between(after, before) == ["any other workload gains access to webapp"]
+
+
+def test_routes_of_a_gateway_with_policies_are_compared_for_callers_that_are_let_in():
+    rule = "{from: [{source: {ipBlocks: [192.0.2.0/24]}}]}"
+    spec = f"{{selector: {{matchLabels: {{istio: ingressgateway}}}}, rules: [{rule}]}}"
+    before = with_policy(spec, namespace="istio-system", label="istio: ingressgateway")
+    moved = before.replace("subset: v1}}]", "subset: v2}}]")
+    closed = before.replace("192.0.2.0", "198.51.100.0")
+    assert between(before, moved) == [
+        (
+            "requests to shop.example.com with path /api* go to catalog v2 instead of catalog v1; "
+            "requests of other kinds are unaffected"
+        )
+    ]
+    assert between(before, closed) == [
+        "anyone from 192.0.2.0/24 loses access to shop.example.com",
+        "anyone from 198.51.100.0/24 gains access to shop.example.com",
+    ]
+
+
 def test_several_changes_are_told_together_access_first():
     found = after(*CANARY, *FORUM)
     assert [finding.kind.value for finding in found.findings] == ["access", "share"]

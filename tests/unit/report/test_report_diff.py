@@ -192,6 +192,17 @@ def test_a_code_span_cannot_be_left(text: str, expected: str):
     assert code(text, table=True) == expected
 
 
+def test_text_in_a_folded_title_is_html_not_markdown():
+    metadata = {"name": "a_b-<c>@d", "namespace": "shop"}
+    value = {"apiVersion": "networking.istio.io/v1", "kind": "Gateway", "metadata": metadata}
+    assert "<summary>Gateway shop/a_b-&lt;c&gt;@\u200bd</summary>" in render_markdown(diff_objects([], [value]))
+
+
+@pytest.mark.parametrize("text", ["# title", "- item", "+ item", "1. item", "2) item"])
+def test_user_text_begins_no_list_and_no_heading(text: str):
+    assert not re.match(r"[#+-] |[0-9]+[.)]", inline(text))
+
+
 def test_a_fence_in_a_value_does_not_end_the_diff():
     value = gateway("a", script="```\n<script>\n```")
     text = render_markdown(diff_objects([], [value]))
