@@ -1,7 +1,7 @@
 """Where each HTTP and network filter stands, and why (envoy-mapping.md §2.2).
 
 The order is istiod's without the filters of Istio's own Envoy build: `istio.metadata_exchange` and `istio.stats` are telemetry,
-and what `istio.alpn` does is done by the ALPN lists of the clusters.
+and what `istio.alpn` does is done by the ALPN lists of the clusters, on sniffed ports by a filter in its place.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ class Slot(StrEnum):
     EXTENSION = "extension"
     GRPC_WEB = "grpc_web"
     GRPC_STATS = "grpc_stats"
+    APPLICATION_PROTOCOLS = "application protocols"
     FAULT = "fault"
     CORS = "cors"
     ROUTER = "router"
@@ -41,6 +42,7 @@ HTTP_ORDER: Final[tuple[tuple[Slot, str], ...]] = (
     (Slot.EXTENSION, "an extension without a phase works on requests that were let in"),
     (Slot.GRPC_WEB, "turns gRPC-Web into gRPC before gRPC is counted"),
     (Slot.GRPC_STATS, "counts messages of requests that were let in"),
+    (Slot.APPLICATION_PROTOCOLS, "in the place of istio.alpn: before the router opens a connection"),
     (Slot.FAULT, "a fault is for callers that were let in, as the application's own faults are"),
     (Slot.CORS, "after RBAC as in Istio: a preflight without credentials meets an ALLOW policy and gets 403"),
     (Slot.ROUTER, "ends the chain"),

@@ -10,6 +10,8 @@ from typing import Final
 
 from meshgen.emit.envoy import tcp_chains
 from meshgen.emit.envoy.access_logs import access_logs, only_without_route
+from meshgen.emit.envoy.filter_order import Slot
+from meshgen.emit.envoy.filters.application_protocols import SNIFFED_HTTP
 from meshgen.emit.envoy.filters.extensions import http_extensions
 from meshgen.emit.envoy.filters.standard import http_filters
 from meshgen.emit.envoy.hcm import SIDECAR_OUTBOUND, Manager, http_connection_manager, route_discovery
@@ -177,6 +179,11 @@ class OutboundListeners:
         return http_filters(http_extensions(self._mesh, self._proxy, server=False))
 
     @cached_property
+    def _sniffed_filters(self) -> list[JsonValue]:
+        placed = http_extensions(self._mesh, self._proxy, server=False)
+        return http_filters({**placed, Slot.APPLICATION_PROTOCOLS: [SNIFFED_HTTP]})
+
+    @cached_property
     def _fallthrough(self) -> JsonObject:
         cluster = fallthrough_cluster(self._view.outbound_mode)
         return filter_chain([to_cluster(cluster, self._log)], name="PassthroughFilterChain")
@@ -207,7 +214,7 @@ class OutboundListeners:
         manager = Manager(
             stat_prefix=f"outbound_{listener}",
             routes=route_discovery(table),
-            filters=self._filters,
+            filters=self._sniffed_filters if self._tables[table].service is not None else self._filters,
             settings=SIDECAR_OUTBOUND,
             access_log=self._log,
             tracing=self._tracing,
