@@ -238,3 +238,25 @@ under `REGISTRY_ONLY`.
 Declare what is called as ServiceEntries, or set `REGISTRY_ONLY`, which says what happens anyway.
 """,
 )
+
+ADDRESS_NOT_KNOWN = Code(
+    number="MG0915",
+    slug="tcp-services-without-address",
+    severity=Severity.WARNING,
+    title="TCP services of one port that nothing tells apart",
+    page="""
+A sidecar knows by the address of a captured connection which TCP service it is for. Where the source tree does not say a
+service's address, its listener takes every connection to the port, and of several such services only the first is served:
+connections for the others reach it too.
+
+```yaml
+kind: Service
+metadata: {name: journal}
+spec:
+  ports: [{name: tcp, port: 9000}]     # beside another Service with a TCP port 9000
+```
+
+Write the address (`clusterIP` of a Service, `addresses` of a ServiceEntry), give them different ports, or use sockets on
+loopback, where each service has an address of its own.
+""",
+)

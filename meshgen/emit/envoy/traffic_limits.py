@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from meshgen.diagnostics import Diagnostic, JsonPath
+from meshgen.diagnostics import Diagnostic, JsonPath, Related
 from meshgen.diagnostics.catalogue.backend import (
+    ADDRESS_NOT_KNOWN,
     FIELD_NOT_CARRIED,
     MODULE_ELSEWHERE,
     NO_SOCKET,
@@ -24,7 +25,8 @@ from meshgen.emit.envoy.sidecar_listeners import is_served
 from meshgen.istio.object import IstioObject
 from meshgen.istio.struct import IstioStruct
 from meshgen.istio.virtual_service import HTTPRoute, VirtualService
-from meshgen.mesh import Capture, Mesh, ProxyView, Role
+from meshgen.mesh import Capture, Mesh, ProxyView, Resolution, Role, Service
+from meshgen.values import Protocol
 
 _LEAVE_OUT: Final = "leave it out for proxies without istiod"
 _LOG_PROVIDERS: Final = frozenset({"envoyFileAccessLog"})
@@ -38,6 +40,7 @@ def traffic_limits(mesh: Mesh, view: ProxyView) -> tuple[Diagnostic, ...]:
         *_servers(view),
         *_sidecar(view),
         *_sockets(view),
+        *_crowded(view),
         *_mesh_config(mesh, view),
         *_modules(mesh, view),
         *_patches(mesh, view),
@@ -111,9 +114,31 @@ def _sidecar(view: ProxyView) -> Iterator[Diagnostic]:
 
 
 def _mesh_config(mesh: Mesh, view: ProxyView) -> Iterator[Diagnostic]:
+    if view.outbound_mode == "ALLOW_ANY_DYNAMIC_DNS" and view.proxy.role is Role.SIDECAR:
+        message = "outbound mode `ALLOW_ANY_DYNAMIC_DNS` is carried over as `ALLOW_ANY`"
+        yield FIELD_NOT_CARRIED.at(view.proxy.origin, message, help="use `ALLOW_ANY` or `REGISTRY_ONLY`")
     if mesh.config.proxy_http_port and view.proxy.role is Role.SIDECAR:
         message = "MeshConfig's `proxyHttpPort` is not carried over to Envoy"
         yield FIELD_NOT_CARRIED.at(view.proxy.origin, message, help="send to the services' own ports")
+
+
+def _crowded(view: ProxyView) -> Iterator[Diagnostic]:
+    """TCP services behind the wildcard address of one port, of which only the first is served."""
+    if view.proxy.role is not Role.SIDECAR or view.proxy.capture is not Capture.IPTABLES:
+        return
+    first: dict[int, Service] = {}
+    for service in (service for scope in view.scopes if scope.port is None for service in scope.services):
+        if service.addresses or service.resolution is Resolution.HEADLESS:
+            continue
+        for port in service.ports:
+            if port.protocol.is_http or port.protocol.is_tls or port.protocol is Protocol.UDP:
+                continue
+            owner = first.setdefault(port.number, service)
+            if owner is not service:
+                message = f"`{service.host}` and `{owner.host}` share port {port.number} and no address tells them apart"
+                related = [Related(owner.origin, "this one is served")]
+                advice = "write `clusterIP` or `addresses`, or capture on loopback"
+                yield ADDRESS_NOT_KNOWN.at(service.origin, message, help=advice, related=related)
 
 
 def _sockets(view: ProxyView) -> Iterator[Diagnostic]:

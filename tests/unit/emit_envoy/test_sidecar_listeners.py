@@ -87,6 +87,17 @@ def test_unknown_hosts_get_502_on_loopback_although_the_mesh_lets_them_through()
     assert "MG0907" in numbers(diagnostics)
 
 
+def test_tcp_services_that_nothing_tells_apart_are_reported_where_connections_are_captured():
+    text = LEDGERS.replace("clusterIP: 10.96.0.3, ", "").replace("clusterIP: 10.96.0.4, ", "")
+    snapshot, diagnostics = emitted(text, WEBAPP)
+    (found,) = [found for found in diagnostics if found.code.number == "MG0915"]
+    assert "`ledger.shop" in found.message
+    assert "`journal.shop" in found.message
+    assert len(listener(snapshot, "0.0.0.0_9000")["filter_chains"]) == 1
+    assert "MG0915" not in numbers(emitted(text, LOOPBACK)[1])
+    assert "MG0915" not in numbers(emitted(LEDGERS, WEBAPP)[1])
+
+
 def test_a_workload_on_loopback_is_served_at_its_address_and_port():
     snapshot, diagnostics = emitted(CATALOG_SERVICE, LOOPBACK)
     found = listener(snapshot, "127.0.0.11_8080")
