@@ -134,7 +134,7 @@ def _by_proto(type_name: str, value: JsonObject) -> JsonObject:
     try:
         kind = pool.GetMessageClass(descriptors.Default().FindMessageTypeByName(type_name))
         parsed = json_format.ParseDict(value, kind())
-    except (KeyError, TypeError, json_format.Error) as error:
+    except (KeyError, TypeError, AttributeError, json_format.Error) as error:
         raise ValueError(str(error)) from error
     result: JsonObject = json_format.MessageToDict(parsed, preserving_proto_field_name=True)
     return result

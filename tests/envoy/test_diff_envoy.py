@@ -163,6 +163,16 @@ def test_a_message_that_the_protos_do_not_know_is_compared_by_its_structure():
     assert (left["of_the_future"], right["of_the_future"]) == (1, 2)
 
 
+@pytest.mark.parametrize("odd", [None, 5, [], {"a": 1}, True, "x", {"@type": []}])
+def test_a_dump_that_is_not_as_envoy_makes_it_is_compared_all_the_same(odd: object):
+    strange = {**cluster("a"), "transport_socket": {"name": "tls", "typed_config": {"@type": odd}}, "metadata": odd}
+    section = {"@type": "type.googleapis.com/envoy.admin.v3.ClustersConfigDump"}
+    entries: list[Any] = [{"cluster": strange}, odd, {"cluster": odd}]
+    running = EnvoyResources.from_config_dump({"configs": [{**section, "dynamic_active_clusters": entries}, odd]})  # type: ignore[list-item]
+    changes = diff_envoy(running, EnvoyResources.from_snapshot(snapshot(10)))
+    assert [str(each.key) for each in changes.removed] == ["Cluster a"]
+
+
 def test_a_dump_is_read_from_a_file(tmp_path: Path):
     path = tmp_path / "dump.json"
     path.write_text('{"configs": []}')

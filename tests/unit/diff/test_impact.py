@@ -272,3 +272,21 @@ def test_an_example_of_an_expression_is_taken_by_re2(pattern: str):
 def test_an_expression_that_is_too_odd_gives_none_or_a_true_example(pattern: str):
     text = text_for_regex(pattern)
     assert text is None or full_match(pattern, text)
+
+
+RECORDS = sorted(path for path in ORACLE.glob("*/istiod/*.json") if not path.name.endswith(".calls.json"))
+
+
+@pytest.mark.parametrize("case", sorted({path.parts[-3] for path in RECORDS}))
+def test_every_recorded_configuration_can_be_compared_with_one_whose_routes_are_gone(case: str):
+    for path in [each for each in RECORDS if each.parts[-3] == case]:
+        value = json.loads(path.read_text())
+        before, after = snapshot(value), deepcopy(value)
+        for table in after["routes"]:
+            for host in table["virtual_hosts"]:
+                host["routes"] = host.get("routes", [])[1:]
+        found = impact([before], [snapshot(after)])
+        assert found.sentences
+        assert impact([before], [snapshot(value)]).sentences == ("no request changes",)
+        if any(host.get("routes") for table in value["routes"] for host in table["virtual_hosts"]):
+            assert found.classes
