@@ -170,7 +170,7 @@ def test_a_dump_that_is_not_as_envoy_makes_it_is_compared_all_the_same(odd: obje
     entries: list[Any] = [{"cluster": strange}, odd, {"cluster": odd}]
     running = EnvoyResources.from_config_dump({"configs": [{**section, "dynamic_active_clusters": entries}, odd]})  # type: ignore[list-item]
     changes = diff_envoy(running, EnvoyResources.from_snapshot(snapshot(10)))
-    assert [str(each.key) for each in changes.removed] == ["Cluster a"]
+    assert "Cluster a" in [str(each.key) for each in changes.removed]
 
 
 def test_a_dump_is_read_from_a_file(tmp_path: Path):
