@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import yaml
-from harness import EchoServer
+from harness import EchoServer, RunningEnvoy, wait_until
 
 from meshgen.diagnostics import Origin
 from meshgen.emit.envoy.bootstrap import BootstrapOptions, static_bootstrap
-from meshgen.emit.envoy.delivery import Delivery, files, rank
+from meshgen.emit.envoy.delivery import Delivery, files
 from meshgen.emit.envoy.snapshot import Snapshot
+from meshgen.emit.envoy.transition import Step, is_taken, transition
 from meshgen.emit.envoy.translate import emit_envoy
 from meshgen.istio.decode import decode_object
 from meshgen.istio.mesh_config import MeshConfig
@@ -114,20 +116,33 @@ class FileTree:
         self._root = root
         self._options = options(certificates)
         self._proxy = proxy
+        self.envoy: RunningEnvoy | None = None
+        """Once it is set, each wave waits until this Envoy has taken the one before."""
         self._written: dict[str, bytes] = {}
 
     def write(self, mesh: Mesh) -> list[str]:
         """Bring the tree up to a mesh; the paths that changed, in the order of their renames."""
         wanted = files(snapshot(mesh, self._proxy), Delivery.FILESYSTEM, str(self._root), self._options)
-        changed = sorted((path for path in wanted if self._written.get(path) != wanted[path]), key=lambda p: (rank(p), p))
-        for path in changed:
-            place = self._root / path
-            place.parent.mkdir(parents=True, exist_ok=True)
-            hidden = place.with_name(f".{place.name}")
-            hidden.write_bytes(wanted[path])
-            os.replace(hidden, place)  # noqa: PTH105 - the rename is what is tested
+        steps = transition(self._written, wanted)
+        for _, wave in groupby(steps, key=lambda step: step.wave):
+            taken = list(wave)
+            for step in taken:
+                self._take(step)
+            if self.envoy is not None:
+                envoy = self.envoy
+                wait_until(lambda envoy=envoy, taken=taken: is_taken(envoy.config_dump(), taken), "Envoy took the wave")
         self._written = dict(wanted)
-        return changed
+        return [step.path for step in steps]
+
+    def _take(self, step: Step) -> None:
+        place = self._root / step.path
+        if step.content is None:
+            place.unlink()
+            return
+        place.parent.mkdir(parents=True, exist_ok=True)
+        hidden = place.with_name(f".{place.name}")
+        hidden.write_bytes(step.content)
+        os.replace(hidden, place)  # noqa: PTH105 - the rename is what is tested
 
     def bootstrap(self) -> Json:
         """The bootstrap that was written."""

@@ -36,6 +36,7 @@ _TYPES: Final[dict[str, str]] = {
     "rds": f"{TYPE}envoy.config.route.v3.RouteConfiguration",
     "lds": f"{TYPE}envoy.config.listener.v3.Listener",
 }
+DIRECTORIES: Final = tuple(_TYPES)
 """The directories of a proxy in the order of their writing: what names something comes after what it names."""
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9.-]")
@@ -65,7 +66,7 @@ def files(snapshot: Snapshot, delivery: Delivery, directory: str, options: Boots
 def rank(path: str) -> int:
     """When a file is to be renamed into place: secrets 0, endpoints 1, clusters 2, routes 3, listeners 4, a bootstrap 5."""
     kind = PurePosixPath(path).parent.name
-    return list(_TYPES).index(kind) if kind in _TYPES else len(_TYPES)
+    return DIRECTORIES.index(kind) if kind in DIRECTORIES else len(DIRECTORIES)
 
 
 def render(value: JsonObject) -> bytes:
@@ -84,20 +85,20 @@ def _responses(snapshot: Snapshot, root: str, options: BootstrapOptions) -> dict
         return value
 
     found = {
-        "lds/listeners.json": _response("lds", (rewritten(listener, from_file) for listener in snapshot.listeners)),
-        "cds/clusters.json": _response("cds", (rewritten(cluster, from_file) for cluster in snapshot.clusters)),
+        "lds/listeners.json": response("lds", (rewritten(listener, from_file) for listener in snapshot.listeners)),
+        "cds/clusters.json": response("cds", (rewritten(cluster, from_file) for cluster in snapshot.clusters)),
     }
     for route in snapshot.routes:
-        found[f"rds/{file_name(str(route['name']))}"] = _response("rds", [rewritten(route, from_file)])
+        found[f"rds/{file_name(str(route['name']))}"] = response("rds", [rewritten(route, from_file)])
     for assignment in snapshot.endpoints:
-        found[f"eds/{file_name(str(assignment['cluster_name']))}"] = _response("eds", [assignment])
+        found[f"eds/{file_name(str(assignment['cluster_name']))}"] = response("eds", [assignment])
     for secret in snapshot.secrets:
         placed = with_files(secret, options.certificates, watched=True)
-        found[f"sds/{file_name(str(secret['name']))}"] = _response("sds", [placed])
+        found[f"sds/{file_name(str(secret['name']))}"] = response("sds", [placed])
     return found
 
 
-def _response(kind: str, resources: Iterable[JsonObject]) -> JsonObject:
+def response(kind: str, resources: Iterable[JsonObject]) -> JsonObject:
     """A DiscoveryResponse; its version is the content's, so that an unchanged file never looks new."""
     typed: list[JsonValue] = [{"@type": _TYPES[kind], **resource} for resource in resources]
     version = hashlib.sha256(orjson.dumps(typed)).hexdigest()[:16]
