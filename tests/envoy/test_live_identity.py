@@ -6,6 +6,7 @@ import http.client
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from certificates import Authority
@@ -108,3 +109,18 @@ def test_plaintext_meets_a_closed_connection_if_strict_and_the_rules_if_permissi
             callers.plain("/open")
     else:
         assert (callers.plain("/open").status, callers.plain("/items").status) == (200, 403)
+
+
+def test_a_second_sidecar_on_the_same_sockets_does_not_start(tmp_path: Path):
+    port = free_port()
+    with EchoServer("catalog") as echo:
+        mesh = _mesh("PERMISSIVE", port, echo)
+        for name in ("webapp", "stranger"):
+            Authority().workload(tmp_path / name, f"{DOMAIN}/{name}")
+        first, second = (bootstrap(mesh, sidecar(name), tmp_path / name) for name in ("webapp", "stranger"))
+        with (
+            start_envoy(first, tmp_path / "webapp"),
+            pytest.raises(AssertionError, match="Address already in use"),
+            start_envoy(second, tmp_path / "stranger"),
+        ):
+            pass

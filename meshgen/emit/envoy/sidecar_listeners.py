@@ -205,8 +205,11 @@ class OutboundListeners:
             found |= {"bind_to_port": False, **waiting(self._mesh.config)}
             if draft.default is not None or all("filter_chain_match" in chain for chain in chains):
                 found["default_filter_chain"] = draft.default or self._fallthrough
-        elif draft.default is not None:
-            found["default_filter_chain"] = draft.default
+        else:
+            # A second sidecar on the machine must not start: on a shared socket one would get the other's requests.
+            found["enable_reuse_port"] = False
+            if draft.default is not None:
+                found["default_filter_chain"] = draft.default
         filters = inspectors(chains)
         return found | ({"listener_filters": filters} if filters else {})
 
