@@ -10,7 +10,7 @@ from meshgen.intent.kind import Intent
 from meshgen.intent.leaves import Labels, Pattern, PortNumber
 from meshgen.intent.model import Many, Model, broken
 from meshgen.intent.reference import GatewayName, ServiceName
-from meshgen.intent.shorts import ONE_OR_MANY, Short
+from meshgen.intent.shorts import LIST, ONE_OR_MANY, Short
 from meshgen.json import JsonObject, JsonValue
 
 
@@ -19,10 +19,10 @@ class JwtCaller(Model):
 
     issuer: str | None = None
     subject: str | None = None
-    claims: dict[str, Annotated[Many[Pattern], ONE_OR_MANY]] | None = None
+    claims: dict[str, Annotated[Many[Pattern], LIST]] | None = None
     """Claims and the values they may have; `a.b` is a claim inside of a claim, a name with a `/` is one claim."""
-    audiences: Annotated[Many[Pattern], ONE_OR_MANY] | None = None
-    presenter: Annotated[Many[Pattern], ONE_OR_MANY] | None = None
+    audiences: Annotated[Many[Pattern], LIST] | None = None
+    presenter: Annotated[Many[Pattern], LIST] | None = None
 
 
 class NotCaller(Model):
@@ -86,7 +86,7 @@ class Caller(Model):
     remote_ip: str | None = None
     """The client's address as trusted proxies forward it, or a CIDR."""
     jwt: JwtCaller | None = None
-    not_: Annotated[Many[NotCaller], ONE_OR_MANY] | None = None
+    not_: Annotated[Many[NotCaller], LIST] | None = None
     """What the caller must not be."""
 
     @model_validator(mode="before")
@@ -138,24 +138,24 @@ def _caller_to_text(long: JsonObject) -> JsonValue:
 class Operation(Model):
     """What is done; all fields that are given must hold: `methods: [GET]`, `paths: [/items*]`, `ports: [8080]`, and opposites."""
 
-    methods: Annotated[Many[Pattern], ONE_OR_MANY] | None = None
+    methods: Annotated[Many[Pattern], LIST] | None = None
     """HTTP methods; for gRPC the path is the method."""
-    paths: Annotated[Many[Pattern], ONE_OR_MANY] | None = None
-    hosts: Annotated[Many[Pattern], ONE_OR_MANY] | None = None
-    ports: Annotated[Many[PortNumber], ONE_OR_MANY] | None = None
+    paths: Annotated[Many[Pattern], LIST] | None = None
+    hosts: Annotated[Many[Pattern], LIST] | None = None
+    ports: Annotated[Many[PortNumber], LIST] | None = None
     """The workload's ports, not the service's."""
-    not_methods: Annotated[Many[Pattern], ONE_OR_MANY] | None = None
-    not_paths: Annotated[Many[Pattern], ONE_OR_MANY] | None = None
-    not_hosts: Annotated[Many[Pattern], ONE_OR_MANY] | None = None
-    not_ports: Annotated[Many[PortNumber], ONE_OR_MANY] | None = None
+    not_methods: Annotated[Many[Pattern], LIST] | None = None
+    not_paths: Annotated[Many[Pattern], LIST] | None = None
+    not_hosts: Annotated[Many[Pattern], LIST] | None = None
+    not_ports: Annotated[Many[PortNumber], LIST] | None = None
 
 
 class Condition(Model):
     """A condition on an attribute, by Istio's names: `request.headers[x-token]`, `request.auth.claims[group]`."""
 
     key: str
-    values: Annotated[Many[str], ONE_OR_MANY] | None = None
-    not_values: Annotated[Many[str], ONE_OR_MANY] | None = None
+    values: Annotated[Many[str], LIST] | None = None
+    not_values: Annotated[Many[str], LIST] | None = None
 
     @model_validator(mode="after")
     def _some(self) -> Self:
@@ -191,7 +191,7 @@ Conditions = Annotated[
 class AccessRule(Model):
     """Some callers, some operations, under some conditions; what is absent is anything. `{}` is everything."""
 
-    from_: Annotated[Many[Caller], ONE_OR_MANY] | None = None
+    from_: Annotated[Many[Caller], LIST] | None = None
     to: Annotated[Many[Operation], ONE_OR_MANY] | None = None
     when: Conditions | None = None
 
@@ -225,10 +225,10 @@ class Access(Intent):
     mesh: Literal[True] | None = None
     """The whole mesh: the policy goes to the root namespace."""
     default: Literal["allow", "deny"] | None = None
-    allow: Annotated[Many[AccessRule], ONE_OR_MANY] | None = None
-    deny: Annotated[Many[AccessRule], ONE_OR_MANY] | None = None
-    audit: Annotated[Many[AccessRule], ONE_OR_MANY] | None = None
-    external: Annotated[Many[ExternalRule], ONE_OR_MANY] | None = None
+    allow: Annotated[Many[AccessRule], LIST] | None = None
+    deny: Annotated[Many[AccessRule], LIST] | None = None
+    audit: Annotated[Many[AccessRule], LIST] | None = None
+    external: Annotated[Many[ExternalRule], LIST] | None = None
     dry_run: bool | None = None
     """Only logged and counted (Istio's annotation `istio.io/dry-run`)."""
 

@@ -12,7 +12,7 @@ from meshgen.intent.kind import Intent
 from meshgen.intent.leaves import Duration
 from meshgen.intent.model import Many, Model, broken
 from meshgen.intent.reference import GatewayName, ServiceName
-from meshgen.intent.shorts import ONE_OR_MANY
+from meshgen.intent.shorts import LIST
 from meshgen.json import JsonObject, JsonValue
 
 Mode = Literal["strict", "permissive", "disable", "unset"]
@@ -94,7 +94,7 @@ class JwtIssuer(Model):
     jwks: Annotated[str, BeforeValidator(_jwks), WithJsonSchema({"type": ["object", "string"]})] | None = None
     """The issuer's public keys (RFC 7517), as a map or as JSON text."""
     jwks_uri: str | None = None
-    audiences: Annotated[Many[str], ONE_OR_MANY] | None = None
+    audiences: Annotated[Many[str], LIST] | None = None
     from_headers: Many[TokenHeader] | None = None
     """Where the token is; `Authorization: Bearer` and the parameter `access_token` where nothing is said."""
     from_params: Many[str] | None = None
@@ -130,7 +130,7 @@ class Authentication(Intent):
     mesh: Literal[True] | None = None
     """The whole mesh: the objects go to the root namespace."""
     mtls: MutualTls | None = None
-    jwt: Annotated[Many[JwtIssuer], ONE_OR_MANY] | None = None
+    jwt: Annotated[Many[JwtIssuer], LIST] | None = None
 
     if TYPE_CHECKING:
 

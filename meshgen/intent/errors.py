@@ -49,12 +49,12 @@ def _finding(model: type[Model], details: ErrorDetails, value: Mapping[str, obje
     location, kind = details["loc"], details["type"]
     context = details.get("ctx", {})
     path = place_in(value, (*location, context["at"]) if context.get("at") else location)
+    if "message" in context and "help" in context:
+        return Finding(path, kind, str(context["message"]), str(context["help"]))
     if kind == "extra_forbidden":
         return _unknown(model, location, path)
     if kind == "missing":
         return Finding(place_in(value, location[:-1]), "missing", f"`{location[-1]}` is missing{_inside(location[:-1])}")
-    if "message" in context and "help" in context:
-        return Finding(path, kind, str(context["message"]), str(context["help"]))
     if kind in _MAP_EXPECTED:
         return _map_expected(model, details, path)
     message, hint = _describe(kind, _name(path, model), details["input"], context)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, model_validator
 
 from meshgen.intent.kind import Intent
 from meshgen.intent.leaves import DnsLabel, Labels, PortNumber
 from meshgen.intent.model import Many, Model, broken
+from meshgen.intent.shorts import NOT_EMPTY
 from meshgen.json import JsonObject, JsonValue
 from meshgen.values import Protocol, parse_protocol
 
@@ -39,7 +40,7 @@ class ServerTls(Model):
     mode: Literal["simple", "mutual", "optionalMutual", "passthrough", "autoPassthrough", "istioMutual"]
     credential: str | None = None
     """Name of a Secret in the namespace of the gateway's Pods (Istio: `credentialName`)."""
-    credentials: Annotated[Many[str], Field(min_length=1, max_length=2)] | None = None
+    credentials: Annotated[Many[str], NOT_EMPTY] | None = None
     """Two Secrets, for an RSA and an ECDSA certificate (Istio: `credentialNames`)."""
     ca_cert_credential: str | None = None
     """Name of a Secret with the CA for client certificates (Istio: `caCertCredentialName`)."""
@@ -66,6 +67,8 @@ class ServerTls(Model):
         given = [name for name in ("credential", "credentials", "server_certificate") if getattr(self, name) is not None]
         if len(given) > 1:
             raise broken("a listener has one of `credential`, `credentials` and `serverCertificate`", kind="exclusive")
+        if len(self.credentials or ()) > 2:
+            raise broken("a listener has two `credentials` at most", kind="value", at="credentials")
         own = self.mode in {"simple", "mutual", "optionalMutual"}
         if own and not given:
             raise broken(
@@ -111,7 +114,7 @@ class Listener(Model):
     """
 
     port: PortNumber
-    hosts: Annotated[Many[Annotated[str, AfterValidator(_gateway_host)]], Field(min_length=1)]
+    hosts: Annotated[Many[Annotated[str, AfterValidator(_gateway_host)]], NOT_EMPTY]
     """Hosts, `*` for all; `namespace/host` takes them from Routes of that namespace alone."""
     protocol: Annotated[str, BeforeValidator(_protocol), AfterValidator(_known)] | None = None
     name: str | None = None
@@ -138,7 +141,7 @@ class Gateway(Intent):
     KIND: ClassVar[str] = "Gateway"
 
     workload: GatewayWorkload
-    listeners: Annotated[Many[Listener], Field(min_length=1)]
+    listeners: Annotated[Many[Listener], NOT_EMPTY]
 
     if TYPE_CHECKING:
 

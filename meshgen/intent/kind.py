@@ -45,7 +45,7 @@ class Intent(Model):
     def __init__(self, name: str, /, *, namespace: str = "default", **spec: Any) -> None:  # noqa: ANN401 (a user's values)
         if "metadata" in spec:
             raise IntentError(f"`{type(self).__name__}` takes the name first and `namespace`, `labels` and `annotations` by name")
-        metadata = {"labels": spec.pop("labels", {}), "annotations": spec.pop("annotations", {})}
+        metadata = {key: spec.pop(key) for key in ("labels", "annotations") if key in spec}
         construct(self, {"metadata": {"name": name, "namespace": namespace, **metadata}, **spec})
 
     __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]

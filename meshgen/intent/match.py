@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import AfterValidator
-
 from meshgen.intent.leaves import Labels, PortNumber, StringMatch
-from meshgen.intent.model import Many, Model, broken
+from meshgen.intent.model import Many, Model
 from meshgen.intent.reference import GatewayName
+from meshgen.intent.shorts import NOT_EMPTY
 
 
 class Match(Model):
@@ -49,16 +48,10 @@ class TcpMatch(Model):
     source_subnet: str | None = None
 
 
-def _some(hosts: tuple[str, ...]) -> tuple[str, ...]:
-    if not hosts:
-        raise broken("`sniHosts` needs at least one host", kind="value")
-    return hosts
-
-
 class TlsMatch(Model):
     """TLS connections that are passed on as they are, by Istio's TLSMatchAttributes."""
 
-    sni_hosts: Annotated[Many[str], AfterValidator(_some)]
+    sni_hosts: Annotated[Many[str], NOT_EMPTY]
     """Server names of the handshake, perhaps with `*.`; they lie within the hosts of the Route."""
     port: PortNumber | None = None
     destination_subnets: Many[str] | None = None

@@ -11,7 +11,7 @@ from meshgen.intent.authentication import Mode
 from meshgen.intent.kind import Intent
 from meshgen.intent.leaves import DnsLabel, Duration, Percent
 from meshgen.intent.model import Many, Model, broken
-from meshgen.intent.shorts import ONE_OR_MANY
+from meshgen.intent.shorts import LIST
 from meshgen.intent.traffic import Locality, TcpKeepalive
 from meshgen.json import JsonObject, JsonValue
 
@@ -27,7 +27,7 @@ class AccessLog(Model):
     file: str | None = None
     format: str | None = None
     encoding: Literal["text", "json"] | None = None
-    providers: Annotated[Many[str], ONE_OR_MANY] | None = None
+    providers: Annotated[Many[str], LIST] | None = None
     filter: str | None = None
     """A CEL expression, `response.code >= 400`."""
     side: Literal["client", "server", "clientAndServer"] | None = None
@@ -74,7 +74,7 @@ class TagSource(Model):
 class MeshTracing(Model):
     """Tracing of all proxies (a mesh-wide Telemetry)."""
 
-    providers: Annotated[Many[str], ONE_OR_MANY] | None = None
+    providers: Annotated[Many[str], LIST] | None = None
     sampling: Percent | None = None
     disabled: bool | None = None
     tags: dict[str, TagSource] | None = None

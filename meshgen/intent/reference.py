@@ -113,6 +113,8 @@ class Destination(Model):
 
     def to_short(self, long: JsonObject) -> JsonValue:
         """`catalog.shop:8080@v2`, where the long form has nothing that the text cannot say."""
+        if self.__dict__.get("__own__") and set(long) == {"service"}:
+            return long  # a bare name would be a version here
         return self.bare if self.bare and len(long) == 1 else destination_to_text(long)
 
     @property
@@ -127,6 +129,7 @@ class Destination(Model):
             copy = self.model_copy(update=values)
             copy.__pydantic_fields_set__.discard("service")
             return copy
+        self.__dict__["__own__"] = True
         if self.version is not None and (self.service, self.namespace, self.host, self.port) == (None, None, None, None):
             self.__dict__["__bare__"] = self.version
         return self

@@ -12,7 +12,7 @@ from meshgen.intent.leaves import DnsLabel, Host, Labels, PortNumber
 from meshgen.intent.model import Many, Model, broken
 from meshgen.intent.reference import destination_from_text, destination_to_text, from_service
 from meshgen.intent.rule import Rule, TcpRule, TlsRule, in_service
-from meshgen.intent.shorts import ONE_OR_MANY
+from meshgen.intent.shorts import LIST
 from meshgen.intent.traffic import Traffic
 from meshgen.json import JsonObject, JsonValue
 from meshgen.values import Protocol, is_ip, parse_protocol, protocol_of_port
@@ -215,7 +215,7 @@ class Service(Intent):
     """Where absent, the core Service of the same name says them."""
     workload: Workload | None = None
     versions: Annotated[Many[Version], AfterValidator(_distinct_versions)] | None = None
-    endpoints: Annotated[Many[Endpoint], ONE_OR_MANY] | None = None
+    endpoints: Annotated[Many[Endpoint], LIST] | None = None
     """Addresses of a service without versions."""
     calls: Many[Call] | None = None
     """The services that it depends on. Its Sidecar shows these, those whose Access names it, and the root namespace; no more."""

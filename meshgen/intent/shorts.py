@@ -6,10 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic import AfterValidator, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
+from meshgen.intent.model import broken
 from meshgen.json import JsonObject, JsonValue
 
 
@@ -36,6 +37,16 @@ class Short:
         return {"anyOf": [short, long]}
 
 
+def _some(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    if not values:
+        raise broken("the list is empty", help="name at least one", kind="value")
+    return values
+
+
+NOT_EMPTY = AfterValidator(_some)
+"""A list with at least one entry; unlike a length of pydantic's it says nothing about a list whose entries are wrong already."""
+
+
 def _as_list(value: Any) -> Any:  # noqa: ANN401 (a stranger's value)
     return value if value is None or isinstance(value, list | tuple) else (value,)
 
@@ -44,5 +55,12 @@ def _as_one(_: object, long: JsonValue) -> JsonValue:
     return long[0] if isinstance(long, list) and len(long) == 1 else long
 
 
+def _as_it_is(_: object, long: JsonValue) -> JsonValue:
+    return long
+
+
 ONE_OR_MANY = Short(expand=_as_list, fold=_as_one)
 """A single value stands for a list of one."""
+
+LIST = Short(expand=_as_list, fold=_as_it_is)
+"""As `ONE_OR_MANY`, but printed as a list always: the field's name is a plural."""

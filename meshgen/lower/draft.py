@@ -126,16 +126,16 @@ def resolve_all(
     if not destinations:
         return ()
     if type(destinations[0]) is Destination:
-        target = resolve(destinations[0], intent, own, (*path, "to"), index, report)
+        target = resolve(destinations[0], intent, own, (*path, "to", "version"), index, report)
         return None if target is None else (target,)
     found: list[Target] = []
     complete = True
     for position, share in enumerate(destinations):
         place = (*path, "split", position)
-        target = resolve(share, intent, own, place, index, report)
+        target = resolve(share, intent, own, (*place, "version"), index, report)
         if target is None or not isinstance(share, Share):
             complete = False
             continue
         extra = None if share.headers is None else headers(share.headers)
-        found.append(replace(target, weight=share.weight, headers=extra, origin=intent.at(*place)))
+        found.append(replace(target, weight=share.weight, headers=extra, origin=intent.at(*place, "weight")))
     return tuple(found) if complete else None

@@ -72,19 +72,28 @@ def _service(service: IntentObject[Service], ports: tuple[Port, ...]) -> core.Se
     selector = (model.workload.selector if model.workload is not None else None) or {}
     return core.Service(
         metadata=core.ObjectMeta(name=model.name, namespace=model.namespace, labels=model.metadata.labels),
-        spec=core.ServiceSpec(ports=tuple(map(_port, ports)), selector=selector),
+        spec=core.ServiceSpec(ports=tuple(_port(port, _workload_port(port, model)) for port in ports), selector=selector),
         origin=service.origin,
     )
 
 
-def _port(port: Port) -> core.ServicePort:
+def _workload_port(port: Port, model: Service) -> int | str | None:
+    """Where the workload listens: as the port says, else where all of its endpoints have the one same number."""
+    if port.target_port is not None:
+        return port.target_port
+    endpoints = [*(model.endpoints or ()), *(each for version in model.versions or () for each in version.endpoints or ())]
+    numbers = {endpoint.port or (endpoint.ports or {}).get(port.name) for endpoint in endpoints}
+    return numbers.pop() if len(numbers) == 1 else None
+
+
+def _port(port: Port, target: int | str | None) -> core.ServicePort:
     protocol = Protocol(port.protocol)
     named = protocol_of_port(port.name)
     return core.ServicePort(
         name=port.name,
         port=port.port,
         protocol="UDP" if protocol is Protocol.UDP else "TCP",
-        target_port=port.target_port,
+        target_port=target,
         app_protocol=None if named is protocol or protocol is Protocol.UDP else protocol.value.lower(),
     )
 

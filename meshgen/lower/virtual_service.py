@@ -48,15 +48,13 @@ def virtual_services(index: Index, book: RuleBook, changes: Changes, report: Rep
     """All VirtualServices of the intents."""
     speakers = sorted(_speakers(index, book, changes), key=lambda speaker: speaker.sort_key)
     changes.unused()
-    taken: set[tuple[str, str]] = set()
+    taken: set[tuple[int, str]] = set()
     for group, hosts, gateways in _groups(speakers):
         if len(group) > 1:
             _tell(group, hosts, report)
-        first = group[0].intent.model
-        name = first.name
-        if len(group) > 1 or (first.namespace, name) in taken:
-            name = _free_name(first.namespace, name, hosts, taken)
-        taken.add((first.namespace, name))
+        intent = group[0].intent
+        name = next(name for name in _names(intent, hosts, gateways) if (id(intent), name) not in taken)
+        taken.add((id(intent), name))
         yield _virtual_service(group, hosts, gateways, name)
 
 
@@ -109,11 +107,14 @@ def _rectangles(pairs: Iterable[Pair]) -> Iterator[tuple[tuple[str, ...], tuple[
     return ((tuple(hosts), gateways) for gateways, hosts in hosts_of.items())
 
 
-def _free_name(namespace: str, name: str, hosts: Sequence[str], taken: set[tuple[str, str]]) -> str:
-    """The name, or where it is taken the name and the first host."""
-    if (namespace, name) not in taken:
-        return name
-    return f"{name}-{hosts[0].removesuffix(f'.svc.{CLUSTER_DOMAIN}').replace('*', 'any').replace('.', '-')}"
+def _names(intent: IntentObject[Intent], hosts: Sequence[str], gateways: Sequence[str]) -> Iterator[str]:
+    """Names for the objects of one intent, the first that is free is taken: its own, then with the host, then the gateway."""
+    name = intent.model.name
+    yield name
+    parts = [part.removesuffix(f".svc.{CLUSTER_DOMAIN}").rpartition("/")[2] for part in (*hosts[:1], *gateways)]
+    for part in parts:
+        name += f"-{part.replace('*', 'any').replace('.', '-')}"
+        yield name
 
 
 def _tell(group: Sequence[Speaker], hosts: Sequence[str], report: Report) -> None:
