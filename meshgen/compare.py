@@ -30,7 +30,8 @@ class Comparison:
 
 def compare(before: Result, after: Result, *, traffic: bool = True) -> Comparison:
     """Compares two compiles; with `traffic`, also what becomes of requests at every proxy."""
-    changes = diff_objects(before.artifacts, after.artifacts)
+    # The objects, not the artifacts: they know the line of each field.
+    changes = diff_objects(before.objects, after.objects)
     if not traffic or not changes.means_something or before.mesh is None or after.mesh is None:
         return Comparison(changes=changes)
     old, _ = envoy_snapshots(before.mesh, before.proxies)
@@ -44,7 +45,7 @@ def compare_live(after: Result, kubeconfig: Path, context: str | None, owned: Co
 
     kinds = {artifact.kind for artifact in after.artifacts} | {key.kind for key in owned}
     live, diagnostics = read_cluster(str(kubeconfig), context, sorted(kinds))
-    changes, notes = diff_live(live, after.artifacts, owned)
+    changes, notes = diff_live(live, after.objects, owned)
     return Comparison(changes=changes, diagnostics=(*diagnostics, *notes))
 
 

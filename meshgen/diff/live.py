@@ -7,6 +7,7 @@ A live object is meshgen's own if the caller names its key (the manifest of what
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from meshgen.diagnostics import Diagnostic, Origin
@@ -33,17 +34,29 @@ _PAGE = 500  # objects in one answer, as kubectl asks
 _CONNECT_SECONDS, _READ_SECONDS = 5.0, 30.0
 
 
+@dataclass(frozen=True, slots=True)
+class LiveObjects:
+    """What a cluster has, sorted by key, and which kinds were read in which namespace (`*` for all of them)."""
+
+    objects: tuple[JsonObject, ...] = ()
+    read: frozenset[tuple[str, str]] = frozenset()
+
+    def tells_of(self, key: ObjectKey) -> bool:
+        """Whether an object that is not among these is known not to be in the cluster."""
+        return (key.kind, "*") in self.read or (key.kind, key.namespace) in self.read
+
+
 def diff_live(
-    live: Iterable[JsonObject], compiled: Sequence[Comparable], owned: Collection[ObjectKey] = ()
+    live: LiveObjects, compiled: Sequence[Comparable], owned: Collection[ObjectKey] = ()
 ) -> tuple[Changes, tuple[Diagnostic, ...]]:
     """What applying the compiled objects would change in the cluster; `owned` are the keys of objects that meshgen wrote before.
 
-    What an API server or a delivery tool added, and what is only written differently, is left out.
+    What an API server or a delivery tool added, what is only written differently, and what could not be read is left out.
     """
-    wanted = {key_of(value_of(each)): each for each in compiled}
+    wanted = {key: each for each in compiled if live.tells_of(key := key_of(value_of(each)))}
     notes: list[Diagnostic] = []
     before: list[JsonObject] = []
-    for value in live:
+    for value in live.objects:
         key = key_of(value)
         if key not in wanted and key not in owned and not _carries_label(value):
             continue
@@ -84,8 +97,8 @@ def _other_owner(value: JsonObject) -> str:
 
 def read_cluster(
     kubeconfig: str, context: str | None = None, kinds: Iterable[str] = tuple(KINDS), namespaces: Sequence[str] = ()
-) -> tuple[tuple[JsonObject, ...], tuple[Diagnostic, ...]]:
-    """All live objects of Istio kinds, sorted by key, and what could not be read.
+) -> tuple[LiveObjects, tuple[Diagnostic, ...]]:
+    """The live objects of these kinds (of Istio's; others are left out), and what could not be read.
 
     `context` is the kubeconfig's current one if None. Without `namespaces` all are read, which takes the right to list in the
     whole cluster.
@@ -93,20 +106,23 @@ def read_cluster(
     origin = Origin(kubeconfig)
     client = _connect(kubeconfig, context, origin)
     if isinstance(client, Diagnostic):
-        return (), (client,)
+        return LiveObjects(), (client,)
     objects: list[JsonObject] = []
+    read: set[tuple[str, str]] = set()
     diagnostics: list[Diagnostic] = []
+    places = [(kind, namespace) for kind in sorted(KINDS.keys() & set(kinds)) for namespace in sorted(namespaces) or ["*"]]
     with client:
-        for kind in sorted(kinds):
-            for namespace in sorted(namespaces) or ["*"]:
-                found = _read(client, KINDS[kind], namespace, origin)
-                if isinstance(found, Diagnostic):
-                    diagnostics.append(found)
-                else:
-                    objects += found
-                if isinstance(found, Diagnostic) and found.code is CLUSTER_UNREACHABLE:
-                    return (), (found,)  # the other lists would only wait for the same end
-    return tuple(sorted(objects, key=key_of)), tuple(dict.fromkeys(diagnostics))
+        for kind, namespace in places:
+            found = _read(client, KINDS[kind], namespace, origin)
+            if isinstance(found, list):
+                objects += found
+            else:
+                diagnostics.append(found)
+                if found.code is CLUSTER_UNREACHABLE:
+                    return LiveObjects(), (found,)  # the other lists would only wait for the same end
+            if isinstance(found, list) or found.code is KIND_NOT_INSTALLED:
+                read.add((kind, namespace))
+    return LiveObjects(tuple(sorted(objects, key=key_of)), frozenset(read)), tuple(dict.fromkeys(diagnostics))
 
 
 def _connect(kubeconfig: str, context: str | None, origin: Origin) -> Client | Diagnostic:

@@ -12,7 +12,7 @@ from meshgen.diff.content import content
 from meshgen.diff.impact import Finding, Impact
 from meshgen.json import JsonObject, JsonValue
 from meshgen.report.fields import path_of
-from meshgen.report.places import Texts, place_of
+from meshgen.report.places import Place, Texts, place_of, places_in_order
 from meshgen.trace import Request
 from meshgen.trace import to_json as decision_to_json
 
@@ -28,11 +28,11 @@ def render_json(value: JsonValue | Mapping[str, JsonValue]) -> bytes:
 
 
 def diagnostics_to_json(diagnostics: Iterable[Diagnostic], texts: Mapping[str, bytes]) -> list[JsonValue]:
-    """One object a finding, in the order given."""
-    return [_diagnostic(each, texts) for each in diagnostics]
+    """One object a finding, in the order of their lines."""
+    return [_diagnostic(each, place, texts) for each, place in places_in_order(diagnostics, texts)]
 
 
-def _diagnostic(diagnostic: Diagnostic, texts: Texts) -> JsonValue:
+def _diagnostic(diagnostic: Diagnostic, place: Place, texts: Texts) -> JsonValue:
     found: JsonObject = {
         "code": diagnostic.code.number,
         "slug": diagnostic.code.slug,
@@ -40,16 +40,17 @@ def _diagnostic(diagnostic: Diagnostic, texts: Texts) -> JsonValue:
         "message": diagnostic.message,
         "label": diagnostic.label,
         "help": diagnostic.help,
-        "place": _place(diagnostic.origin, texts, key=diagnostic.code.at_key),
-        "related": [{"note": each.note, "place": _place(each.origin, texts)} for each in diagnostic.related],
+        "place": _place(diagnostic.origin, place),
+        "related": [
+            {"note": each.note, "place": _place(each.origin, place_of(each.origin, texts))} for each in diagnostic.related
+        ],
         "sameAs": list(diagnostic.code.same_as),
     }
     return {key: value for key, value in found.items() if value not in ("", [], {})}
 
 
-def _place(origin: Origin, texts: Texts, *, key: bool = False) -> JsonObject:
+def _place(origin: Origin, place: Place) -> JsonObject:
     """File, line and column counted from 1 (`endColumn` is the one behind), document from 0, and the JSON path as text."""
-    place = place_of(origin, texts, key=key)
     found: JsonObject = {
         "file": place.file,
         "document": origin.document,
@@ -75,7 +76,7 @@ def changes_to_json(changes: Changes, texts: Mapping[str, bytes] | None = None) 
 def _object(change: ObjectChange, texts: Texts) -> JsonObject:
     key = change.key
     found: JsonObject = {"group": key.group, "kind": key.kind, "namespace": key.namespace, "name": key.name}
-    if place := _place(change.origin, texts):
+    if place := _place(change.origin, place_of(change.origin, texts)):
         found["place"] = place
     if change.fields:
         return {**found, "fields": [_field(each, texts) for each in change.fields]}
@@ -87,7 +88,7 @@ def _field(field: FieldChange, texts: Texts) -> JsonObject:
     for side, value in (("before", field.before), ("after", field.after)):
         if not isinstance(value, Absent):
             found[side] = _value(value)
-    place = _place(field.origin, texts)
+    place = _place(field.origin, place_of(field.origin, texts))
     return {**found, "place": place} if place else found
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from meshgen.diagnostics import UNKNOWN, Origin
+from meshgen.diagnostics import UNKNOWN, Diagnostic, Origin
 from meshgen.diagnostics.origin import render_path
 from meshgen.load.positions import locate
 from meshgen.report.printable import printable
@@ -38,6 +38,12 @@ class Place:
     def short(self) -> str:
         """Without the column."""
         return f"{printable(self.file)}:{self.line}" if self.line is not None else str(self)
+
+
+def places_in_order(diagnostics: Iterable[Diagnostic], texts: Texts) -> list[tuple[Diagnostic, Place]]:
+    """Findings with their places, as a reader of the files meets them; those of one place stay in the order given."""
+    found = [(each, place_of(each.origin, texts, key=each.code.at_key)) for each in diagnostics]
+    return sorted(found, key=lambda pair: (pair[1].file, pair[1].line or 0, pair[1].column or 0))
 
 
 def place_of(origin: Origin, texts: Texts, *, key: bool = False) -> Place:

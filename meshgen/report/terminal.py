@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from meshgen.diagnostics import Diagnostic, Severity
 from meshgen.report.paint import Paint
-from meshgen.report.places import Place, Texts, place_of
+from meshgen.report.places import Place, Texts, place_of, places_in_order
 from meshgen.report.printable import cells, printable
 
 _COLORS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.INFO: "blue"}
@@ -17,24 +17,23 @@ _WIDTH = 120  # columns of a source line that are shown
 def render_diagnostics(
     diagnostics: Iterable[Diagnostic], texts: Mapping[str, bytes], *, color: bool = False, width: int = _WIDTH
 ) -> str:
-    """All findings, a blank line between two, without a line break at the end.
+    """All findings in the order of their lines, a blank line between two, without a line break at the end.
 
     `texts` are the sources by the file names of origins; a finding in a file that is not among them has no source line. Longer
     source lines than `width` columns are cut around the caret.
     """
     paint = Paint(color)
-    return "\n\n".join(_diagnostic(each, texts, paint, width) for each in diagnostics)
+    return "\n\n".join(_diagnostic(each, place, texts, paint, width) for each, place in places_in_order(diagnostics, texts))
 
 
-def _diagnostic(diagnostic: Diagnostic, texts: Texts, paint: Paint, width: int) -> str:
+def _diagnostic(diagnostic: Diagnostic, place: Place, texts: Texts, paint: Paint, width: int) -> str:
     severity, shade = diagnostic.severity, _COLORS[diagnostic.severity]
-    place = place_of(diagnostic.origin, texts, key=diagnostic.code.at_key)
     gutter = len(str(place.line)) if place.line is not None else 1
     head = paint(f"{severity.value}[{diagnostic.code.number}]", "bold", shade)
     lines = [f"{head}{paint(': ' + printable(diagnostic.message), 'bold')}"]
     if str(place):
         lines.append(f"{' ' * gutter}{paint('-->', 'blue')} {place}")
-    if place.snippet is not None:
+    if place.snippet is not None and not diagnostic.code.secret:
         lines += _source(place, printable(diagnostic.label), paint, shade, width)
     elif diagnostic.label:
         lines.append(_note(gutter, "note", diagnostic.label, paint))

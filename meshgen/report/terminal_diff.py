@@ -74,7 +74,7 @@ def _object(change: ObjectChange, texts: Texts, paint: Paint, *, full: bool) -> 
         yield from _value(symbol, whole, paint, "    ")
     for line in field_lines(change):
         yield from _field(line, paint)
-        if source := _made_by(line, texts):
+        if line.origin != change.origin and (source := _made_by(line, texts)):
             yield paint(f"        {source}", "dim")
 
 

@@ -35,6 +35,8 @@ MODULE, VERSION = "k8s.io/apiextensions-apiserver", "v0.37.2"
 CRDS = Path(__file__).parent.parent / "data" / "istio-crds.yaml"
 SECONDS = 60.0
 
+_CRD_PATH = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+
 # What apiextensions-apiserver cannot do without a whole kube-apiserver behind it.
 _DISABLED = (
     "NamespaceLifecycle,MutatingAdmissionWebhook,ValidatingAdmissionWebhook,MutatingAdmissionPolicy,ValidatingAdmissionPolicy"
@@ -176,12 +178,21 @@ class ApiServer:
         query = f"?fieldManager={manager}&force=true&fieldValidation=Strict"
         return self.request("PATCH", path + query, value, "application/apply-patch+yaml")
 
-    def recreate_crd(self, crd: dict[str, Any]) -> None:
-        """Create a CRD, once its predecessor is gone, and wait until it is served."""
-        path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
-        wait_until(lambda: not _answers(self, f"{path}/{crd['metadata']['name']}"), "the CRD was gone")
+    def remove_crd(self, name: str) -> dict[str, Any]:
+        """Delete a CRD, wait until it is no longer served, and give what it was."""
+        path = f"{_CRD_PATH}/{name}"
+        crd: dict[str, Any] = self.request("GET", path)
+        self.request("DELETE", path)
+        gone = [path, *_served_paths(crd)]
+        wait_until(lambda: not any(_answers(self, each) for each in gone), "the CRD was gone")
+        return crd
+
+    def create_crd(self, crd: dict[str, Any]) -> None:
+        """Create a CRD and wait until it is served."""
+        metadata = {name: crd["metadata"].get(name) for name in ("name", "annotations", "labels")}
+        crd = {**crd, "metadata": metadata}
         spec = {"apiVersion": crd["apiVersion"], "kind": crd["kind"], "metadata": crd["metadata"], "spec": crd["spec"]}
-        self.request("POST", path, spec)
+        self.request("POST", _CRD_PATH, spec)
         wait_until(lambda: all(_answers(self, each) for each in _served_paths(crd)), "the CRD was established")
 
 
@@ -313,7 +324,7 @@ def _install_crds(server: ApiServer, alive: Sequence[tuple[subprocess.Popen[byte
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     crds = [document for document in yaml.load_all(CRDS.read_text(), Loader=loader) if document]
     for crd in crds:
-        server.request("POST", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", crd)
+        server.request("POST", _CRD_PATH, crd)
     paths = [path for crd in crds for path in _served_paths(crd)]
     wait_until(lambda: all(_answers(server, path) for path in paths), "the CRDs were established", alive)
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from api_server import free_ports
 
 from meshgen.diff.changes import ObjectKey
-from meshgen.diff.live import diff_live, read_cluster
+from meshgen.diff.live import LiveObjects, diff_live, read_cluster
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -142,7 +141,7 @@ def test_a_list_of_several_pages_is_read_to_its_end(server: ApiServer, monkeypat
         server.apply(virtual_service("pages", name=f"s{index}"))
     live, diagnostics = read_cluster(str(server.kubeconfig()), kinds=["VirtualService"], namespaces=["pages"])
     assert not diagnostics
-    names = [value["metadata"]["name"] for value in deepcopy(live) if isinstance(value["metadata"], dict)]
+    names = [value["metadata"]["name"] for value in live.objects if isinstance(value["metadata"], dict)]
     assert names == ["s0", "s1", "s2", "s3", "s4"]
 
 
@@ -151,7 +150,7 @@ def test_all_namespaces_are_read_where_none_is_named(server: ApiServer):
     server.apply(deny_all("all-two"))
     live, _ = read_cluster(str(server.kubeconfig()), kinds=["AuthorizationPolicy"])
     assert {"all-one", "all-two"} <= {
-        str(value["metadata"]["namespace"]) for value in live if isinstance(value["metadata"], dict)
+        str(value["metadata"]["namespace"]) for value in live.objects if isinstance(value["metadata"], dict)
     }
 
 
@@ -159,27 +158,27 @@ def test_a_user_who_may_not_list_is_told_which_kind_and_where(server: ApiServer)
     reader = str(server.kubeconfig("may-read-reader", organization="guests"))
     server.apply(deny_all("may-read"))
     live, diagnostics = read_cluster(reader, kinds=["AuthorizationPolicy"], namespaces=["may-read", "may-not"])
-    assert len(live) == 1
+    assert len(live.objects) == 1
     assert [(each.code.number, each.message) for each in diagnostics] == [
         (
             "MG0852",
             "the kubeconfig's user may not list `authorizationpolicies.security.istio.io` in namespace `may-not`",
         )
     ]
+    compiled = [deny_all("may-read"), deny_all("may-not"), virtual_service("may-read")]
+    # Neither the namespace that may not be read nor the kind that was not asked for is taken for empty.
+    assert not diff_live(live, compiled)[0]
     _, everywhere = read_cluster(reader, kinds=["AuthorizationPolicy"])
     assert [(each.code.number, each.help) for each in everywhere] == [("MG0852", "name the namespaces that it may read")]
 
 
 def test_a_kind_that_the_cluster_does_not_have_is_a_warning(server: ApiServer):
-    path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/proxyconfigs.networking.istio.io"
-    crd = server.request("GET", path)
-    server.request("DELETE", path)
+    crd = server.remove_crd("proxyconfigs.networking.istio.io")
     try:
         live, diagnostics = read_cluster(str(server.kubeconfig()), kinds=["ProxyConfig"])
     finally:
-        metadata = {"name": crd["metadata"]["name"], "annotations": crd["metadata"].get("annotations", {})}
-        server.recreate_crd({**crd, "metadata": metadata})
-    assert live == ()
+        server.create_crd(crd)
+    assert live.objects == ()
     assert [(each.code.number, each.message) for each in diagnostics] == [
         ("MG0853", "the cluster has no `proxyconfigs.networking.istio.io`")
     ]
@@ -188,8 +187,13 @@ def test_a_kind_that_the_cluster_does_not_have_is_a_warning(server: ApiServer):
 def test_a_server_that_is_not_there_is_one_diagnostic(server: ApiServer):
     nobody = server.kubeconfig("nobody", server=f"https://127.0.0.1:{free_ports(1)[0]}")
     live, diagnostics = read_cluster(str(nobody))
-    assert live == ()
+    assert live.objects == ()
     assert [each.code.number for each in diagnostics] == ["MG0851"]
+    assert not diff_live(live, [deny_all("shop")])[0]
+
+
+def test_kinds_of_others_are_not_asked_for(server: ApiServer):
+    assert read_cluster(str(server.kubeconfig()), kinds=["Service", "IstioOperator"]) == (LiveObjects(), ())
 
 
 def test_a_server_whose_certificate_nobody_signed_is_not_trusted(server: ApiServer, tmp_path: Path):
@@ -222,7 +226,7 @@ def test_a_kubeconfig_that_cannot_be_used_is_one_diagnostic(tmp_path: Path, text
     path = tmp_path / "config"
     path.write_text(text)
     live, diagnostics = read_cluster(str(path))
-    assert live == ()
+    assert live.objects == ()
     assert [each.code.number for each in diagnostics] == ["MG0850"]
     assert diagnostics[0].message
 

@@ -69,7 +69,6 @@ Traffic
     ~ spec.http[main].route: v1 90 → 75, v2 10 → 25
         canary.yaml:3 | weight: 25
     + spec.http[main].timeout: 2s
-        shop.yaml:3 | - to: v1
 
 1 object added, 1 removed, 1 changed"""
     )
