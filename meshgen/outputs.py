@@ -8,7 +8,7 @@ from pathlib import Path
 
 from meshgen.deliver.gitops import Delivery, gitops_files, keep_from_substitution
 from meshgen.deliver.layout import Layout, layout, render
-from meshgen.diagnostics import Diagnostic
+from meshgen.diagnostics import Diagnostic, sort_diagnostics
 from meshgen.emit.istio import Artifact
 from meshgen.load.project import EnvoyOutput, IstioOutput, Project
 from meshgen.mesh import Proxy
@@ -70,11 +70,14 @@ def envoy_tree(
     from meshgen.emit.envoy.bootstrap import BootstrapOptions  # noqa: PLC0415 (only for the Envoy target)
     from meshgen.emit.envoy.delivery import Delivery as EnvoyDelivery  # noqa: PLC0415 (only for the Envoy target)
     from meshgen.emit.envoy.delivery import files, rank  # noqa: PLC0415 (as above)
+    from meshgen.emit.envoy.limits import delivery_limits  # noqa: PLC0415 (as above)
 
     assert result.mesh is not None, "a result without a mesh has errors, and is not written"  # noqa: S101 (a bug of ours)
     snapshots, diagnostics = envoy_snapshots(result.mesh, proxies)
     contents: dict[str, bytes] = {}
     options = BootstrapOptions(certificates=output.certificates, admin_port=output.admin_port or -1)
+    delivery = EnvoyDelivery(output.delivery)
     for snapshot in snapshots:
-        contents |= files(snapshot, EnvoyDelivery(output.delivery), output.root, options)
-    return OutputTree(directory=directory, files=contents, rank=rank), diagnostics
+        contents |= files(snapshot, delivery, output.root, options)
+        diagnostics += delivery_limits(result.mesh, result.mesh.view(snapshot.proxy), delivery, options)
+    return OutputTree(directory=directory, files=contents, rank=rank), sort_diagnostics(diagnostics)
