@@ -46,6 +46,7 @@ class Code:
     page: str  # Markdown: what it means, why it matters, an example, what to write instead
     same_as: tuple[str, ...] = ()  # istioctl's and Kiali's codes for the same thing
     at_key: bool = False  # the caret stands under the key, as for a field that does not exist
+    secret: bool = False  # the source line is not printed, since key material stands in it
 
     def at(self, origin: Origin, message: str, *, label: str = "", help: str = "", related: Iterable[Related] = ()) -> Diagnostic:
         """A finding of this kind.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import TypeVar, cast
 
 from meshgen.diagnostics import Diagnostic, JsonPath
 from meshgen.diagnostics.catalogue.project import PRIVATE_KEY, SECRET_DATA_DROPPED
@@ -11,6 +12,7 @@ from meshgen.json import JsonObject, JsonValue
 from meshgen.load.document import Document
 
 _PRIVATE_KEY = re.compile(r"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY-----")
+T = TypeVar("T")
 _NAME_FIELDS = ("name", "namespace", "labels")
 
 
@@ -34,6 +36,22 @@ def private_keys(document: Document) -> Iterator[Diagnostic]:
     for path in _keys(document.value, ()):
         message = f"a private key in `{document.title}`"
         yield PRIVATE_KEY.at(document.origin_of(*path), message, help="put it in a Secret outside of Git, and name that")
+
+
+def without_private_keys(document: Document) -> Document:
+    """The document with a note in place of every private key, so that no later finding shows one."""
+    return Document(_redacted(document.value), document.origin, document.origins)
+
+
+def _redacted(value: T) -> T:
+    redacted: object = value
+    if isinstance(value, str):
+        redacted = "<private key>" if _PRIVATE_KEY.search(value) else value
+    elif isinstance(value, dict):
+        redacted = {key: _redacted(item) for key, item in value.items()}
+    elif isinstance(value, list):
+        redacted = [_redacted(item) for item in value]
+    return cast("T", redacted)
 
 
 def _keys(value: JsonValue, path: JsonPath) -> Iterator[JsonPath]:

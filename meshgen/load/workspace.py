@@ -9,7 +9,7 @@ from meshgen.diagnostics import Diagnostic, Related
 from meshgen.diagnostics.catalogue.project import DUPLICATE_RESOURCE, MISSING_NAME, MISSING_TYPE
 from meshgen.json import JsonObject
 from meshgen.load.document import Document
-from meshgen.load.secrets import private_keys, without_secret_data
+from meshgen.load.secrets import private_keys, without_private_keys, without_secret_data
 
 _CORE_GROUPS = frozenset({
     "",
@@ -67,19 +67,21 @@ def build_workspace(
     rooms: dict[str, list[Document]] = {"intents": [], "natives": [], "gateway_api": [], "core": [], "others": []}
     diagnostics: list[Diagnostic] = []
     first: dict[tuple[str, str, str, str], Document] = {}
-    for written in documents:
-        room = room_of(written.api_version)
-        problem = _problem(written, room)
-        diagnostics += [problem] if problem is not None else _leaks(written, harmless)
+    for document in documents:
+        room = room_of(document.api_version)
+        problem = _problem(document, room)
         if problem is not None:
+            diagnostics.append(problem)
             continue
-        document, notes = without_secret_data(_with_namespace(written, room, namespace))
-        diagnostics += notes
-        twin = first.setdefault(_identity(document, namespace), document)
-        if twin is not document and document.name:
-            diagnostics.append(_duplicate(document, twin))
+        leaks = _leaks(document, harmless)
+        written = without_private_keys(document) if leaks else document
+        written, notes = without_secret_data(_with_namespace(written, room, namespace))
+        diagnostics += (*leaks, *notes)
+        twin = first.setdefault(_identity(written, namespace), written)
+        if twin is not written and written.name:
+            diagnostics.append(_duplicate(written, twin))
         else:
-            rooms[room].append(document)
+            rooms[room].append(written)
     return Workspace(**{name: tuple(held) for name, held in rooms.items()}, texts=texts), tuple(diagnostics)
 
 

@@ -7,6 +7,7 @@ case asks for, and a case that asserts nothing, fail.
     description = "a canary takes 10% of every rule that names its version"
     outputs = ["istio", "diagnostics", "envoy", "trace"]
     proxies = ["shop/webapp"]               # for envoy; all by default
+    envoy = ["routes"]                      # bootstrap, listeners, routes, clusters, endpoints; all by default
     trace = [["--from", "shop/webapp", "http://catalog/items"]]
 
 Usage: python -m meshgen.testing.golden [--update] DIRECTORY…
@@ -26,6 +27,7 @@ from typing import Any
 import click
 
 OUTPUTS = ("istio", "diagnostics", "envoy", "trace")
+ENVOY_KINDS = ("bootstrap", "listeners", "routes", "clusters", "endpoints")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +40,7 @@ class Case:
     outputs: tuple[str, ...]
     environment: str
     proxies: tuple[str, ...]
+    envoy: tuple[str, ...]
     trace: tuple[tuple[str, ...], ...]
 
 
@@ -53,10 +56,11 @@ def read_case(directory: Path) -> Case:
         ValueError: where it does not say what it must.
     """
     settings: dict[str, Any] = tomllib.loads((directory / "case.toml").read_text())
-    unknown = settings.keys() - {"description", "source", "outputs", "environment", "proxies", "trace"}
+    unknown = settings.keys() - {"description", "source", "outputs", "environment", "proxies", "envoy", "trace"}
     outputs = tuple(settings.get("outputs", ()))
     problems = [f"unknown setting `{name}`" for name in sorted(unknown)]
     problems += [f"unknown output `{name}`" for name in outputs if name not in OUTPUTS]
+    problems += [f"unknown kind `{name}` of Envoy resource" for name in settings.get("envoy", ()) if name not in ENVOY_KINDS]
     if not settings.get("description"):
         problems.append("`description` is missing")
     if not outputs:
@@ -74,6 +78,7 @@ def read_case(directory: Path) -> Case:
         outputs=outputs,
         environment=settings.get("environment", ""),
         proxies=tuple(settings.get("proxies", ())),
+        envoy=tuple(settings.get("envoy", ENVOY_KINDS)),
         trace=tuple(tuple(arguments) for arguments in settings.get("trace", ())),
     )
 

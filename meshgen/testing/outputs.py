@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
 from meshgen.emit.envoy.bootstrap import filesystem_bootstrap
 from meshgen.emit.envoy.delivery import render
 from meshgen.emit.istio.yaml_writer import dump_documents
-from meshgen.journey import Question, UnanswerableError, ask
+from meshgen.journey import Question, UnanswerableError, ask, source_line, without_alternatives
 from meshgen.json import JsonValue
 from meshgen.load.load import Options
 from meshgen.load.project import PROJECT_FILE, Project, Source
@@ -36,11 +37,11 @@ def render_outputs(case: Case) -> dict[str, bytes]:
         files["istio.yaml"] = dump_documents([artifact.object for artifact in result.artifacts])
     if "diagnostics" in case.outputs:
         text = render_diagnostics(result.diagnostics, result.texts, color=False)
-        files["diagnostics.txt"] = (text.rstrip() + "\n").encode() if text else b""
+        files["diagnostics.txt"] = (text.rstrip() or "no findings").encode() + b"\n"
     if "envoy" in case.outputs:
         files |= dict(_envoy(case, result))
     if "trace" in case.outputs:
-        files["trace.txt"] = "\n".join(_trace(case, result)).encode()
+        files["trace.txt"] = ("\n".join(_trace(case, result)) + "\n").encode()
     return files
 
 
@@ -49,28 +50,31 @@ def _envoy(case: Case, result: Result) -> Iterator[tuple[str, bytes]]:
     snapshots, _ = envoy_snapshots(result.mesh, chosen) if result.mesh is not None and not result.failed else ((), ())
     for snapshot in snapshots:
         place = Path("envoy") / snapshot.proxy.namespace / snapshot.proxy.name
-        yield f"{place}/bootstrap.json", render(filesystem_bootstrap(snapshot, f"{ROOT}/{snapshot.proxy.id}"))
-        for kind in ("listeners", "routes", "clusters", "endpoints"):
+        if "bootstrap" in case.envoy:
+            yield f"{place}/bootstrap.json", render(filesystem_bootstrap(snapshot, f"{ROOT}/{snapshot.proxy.id}"))
+        for kind in (kind for kind in case.envoy if kind != "bootstrap"):
             resources: list[JsonValue] = list(getattr(snapshot, kind))
             yield f"{place}/{kind}.json", render({kind: resources})
 
 
 def _trace(case: Case, result: Result) -> Iterator[str]:
     for arguments in case.trace:
-        yield f"$ meshgen trace {' '.join(arguments)}"
+        yield f"$ meshgen trace {shlex.join(arguments)}"
         if result.mesh is None:
             continue
         try:
             hops = ask(result.mesh, result.proxies, _question(arguments))
         except UnanswerableError as error:
-            yield f"{error}\n"
+            yield str(error)
             continue
         for hop in hops:
-            yield f"{hop.side} {hop.proxy.id}\n{render_decision(hop.decision)}"
+            decision = hop.decision if "--explain" in arguments else without_alternatives(hop.decision)
+            text = render_decision(decision, locate=lambda source: source_line(result, source))
+            yield f"{hop.side} {hop.proxy.id}\n{text.rstrip()}"
 
 
 def _question(arguments: tuple[str, ...]) -> Question:
-    """`--from`, `--gateway`, `-X`, `-H name:value` and the URL, as `meshgen trace` takes them."""
+    """`--from`, `--gateway`, `-X`, `-H name:value`, `--explain` and the URL, as `meshgen trace` takes them."""
     options = {"--from": "", "--gateway": "", "-X": "GET"}
     headers, url, rest = [], "", iter(arguments)
     for argument in rest:
@@ -79,6 +83,6 @@ def _question(arguments: tuple[str, ...]) -> Question:
             headers.append((name.strip(), value.strip()))
         elif argument in options:
             options[argument] = next(rest)
-        else:
+        elif argument != "--explain":
             url = argument
     return Question(url=url, method=options["-X"], headers=tuple(headers), source=options["--from"], gateway=options["--gateway"])

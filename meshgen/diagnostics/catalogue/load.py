@@ -212,6 +212,7 @@ KEY_MATERIAL = Code(
     slug="key-material",
     severity=Severity.ERROR,
     title="an intent holds a private key",
+    secret=True,
     page="""
 Intent lives in Git and is copied to every output and report. A private key in it is published.
 

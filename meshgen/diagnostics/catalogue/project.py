@@ -172,6 +172,7 @@ PRIVATE_KEY = Code(
     slug="private-key",
     severity=Severity.ERROR,
     title="a private key in a source",
+    secret=True,
     page="""
 Whoever can read the repository can read the key, for ever. meshgen refers to key material by the name of a Secret and
 never carries it.

@@ -1,0 +1,2 @@
+print("made by hand")
+mesh = ["catalog"]
