@@ -53,7 +53,7 @@ class Canary(Intent):
         if not isinstance(value, dict):
             return value
         engine = value.get("engine")
-        if engine in {"flagger", "argo-rollouts"}:
+        if isinstance(engine, str) and engine in {"flagger", "argo-rollouts"}:
             raise broken(f"the engine `{engine}` is not supported yet", help="write `engine: weights`", kind="later", at="engine")
         for key, message in _LATER.items():
             if key in value:

@@ -146,7 +146,7 @@ def _type_help(kind: str, given: object) -> str:
         return "put it in quotes, or give it a unit if it is a duration"
     if kind in {"int_type", "float_type"} and isinstance(given, str) and re.fullmatch(r"[0-9.]+", given):
         return "leave the quotes away"
-    if kind == "bool_type" and given in {"yes", "no", "on", "off", "true", "false"}:
+    if kind == "bool_type" and isinstance(given, str) and given in {"yes", "no", "on", "off", "true", "false"}:
         return "write `true` or `false`, without quotes"
     return ""
 

@@ -82,9 +82,8 @@ FORMS = [
     ("Access", "{allow: [{from: [webapp.shop]}]}", "{allow: [{from: [{serviceAccount: webapp, namespace: shop}]}]}"),
     (
         "Access",
-        "{deny: [{to: {methods: [GET], paths: [/a*, '*.png', '*', '/x/{*}']}}]}",
-        "{deny: [{to: [{methods: [{exact: GET}], paths: [{prefix: /a}, {suffix: .png}, {present: true}, "
-        "{template: '/x/{*}'}]}]}]}",
+        "{deny: [{to: {methods: [GET], paths: [/a*, '*.p', '*', '/x/{*}']}}]}",
+        "{deny: [{to: [{methods: [{exact: GET}], paths: [{prefix: /a}, {suffix: .p}, {present: true}, {template: '/x/{*}'}]}]}]}",
     ),
     (
         "Access",

@@ -179,7 +179,8 @@ def test_a_rule_points_to_the_rule_that_it_was_made_of():
 
 
 def test_authentication_gives_both_objects():
-    jwt = """{issuer: i, jwks: {keys: [{kty: RSA, n: x, e: AQAB}]}, audiences: a, fromHeaders: [x-token, {name: y, prefix: 'Bearer '}],
+    jwt = """{issuer: i, jwks: {keys: [{kty: RSA, n: x, e: AQAB}]}, audiences: a,
+      fromHeaders: [x-token, {name: y, prefix: 'Bearer '}],
       forward: true, claimsToHeaders: {x-group: group}, presence: required, timeout: 5s}"""
     text = CATALOG + intent(
         "Authentication", "a", f"{{service: catalog, mtls: {{mode: strict, ports: {{'8080': disable}}}}, jwt: {jwt}}}"
@@ -216,7 +217,8 @@ def test_the_mesh_sets_istiods_configuration_and_gives_mesh_wide_objects():
       retries: {attempts: 0}, connectTimeout: 3s, pathNormalization: mergeSlashes, exportTo: {services: ['.']},
       accessLog: {file: /dev/stdout, encoding: json, providers: [otel], filter: response.code >= 400},
       tracing: {providers: zipkin, sampling: 10, tags: {a: b, c: {header: x-c, default: d}}},
-      providers: [{name: otel, envoyOtelAls: {service: x, port: 4317}}], proxy: {trustedProxies: 1, forwardClientCert: sanitizeSet}}"""
+      providers: [{name: otel, envoyOtelAls: {service: x, port: 4317}}],
+      proxy: {trustedProxies: 1, forwardClientCert: sanitizeSet}}"""
     result = lower_text(intent("Mesh", "mesh", spec))
     config = result.lowered.config
     assert (config.trust_domain, config.root_namespace, config.enable_auto_mtls) == ("example.org", "root", False)
@@ -389,7 +391,8 @@ def test_a_workload_without_a_sidecar_speaks_no_mtls():
 
 def test_a_patch_changes_one_object_and_leaves_its_place():
     patch = "{spec: {trafficPolicy: {loadBalancer: {simple: RANDOM}, tls: null}}, metadata: {labels: {team: a}}}"
-    spec = f"{{versions: [v1], traffic: {{tls: istioMutual}}, routes: [{{to: v1}}], patches: [{{kind: DestinationRule, patch: {patch}}}]}}"
+    patches = f"[{{kind: DestinationRule, patch: {patch}}}]"
+    spec = f"{{versions: [v1], traffic: {{tls: istioMutual}}, routes: [{{to: v1}}], patches: {patches}}}"
     result = lower_text(intent("Service", "x", spec))
     assert result.diagnostics == ()
     made = result.object("DestinationRule", "x")
