@@ -187,3 +187,40 @@ def test_any_values_at_all_give_diagnostics_and_no_traceback(value: JsonObject):
         assert "Input should" not in diagnostic.message
         assert "validation error" not in diagnostic.message
     lower(intents, (), CoreFacts())
+
+
+def places(value: Any, path: tuple[str | int, ...] = ()) -> list[tuple[str | int, ...]]:  # noqa: ANN401 (JSON)
+    children = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [path, *(place for key, child in children for place in places(child, (*path, key)))]
+
+
+def replaced(value: Any, path: tuple[str | int, ...], new: Any) -> Any:  # noqa: ANN401 (JSON)
+    if not path:
+        return new
+    copy = dict(value) if isinstance(value, dict) else list(value)
+    copy[path[0]] = replaced(value[path[0]], path[1:], new)
+    return copy
+
+
+@given(meshes(), st.data())
+@settings(max_examples=400, deadline=None)
+def test_one_wrong_value_anywhere_is_one_intent_less_and_no_traceback(documents: list[Document], data: st.DataObject):
+    number = data.draw(st.integers(0, len(documents) - 1))
+    value: Any = documents[number].value
+    path = data.draw(st.sampled_from(places(value["spec"])))
+    wrong = {
+        **value,
+        "spec": replaced(value["spec"], path, data.draw(JSON | st.sampled_from(["a@b", "x.y", "@v1", ":80", "*", "/"]))),
+    }
+    documents[number] = Document(wrong, Origin("mesh.yaml", number))
+    intents, diagnostics = decode_intents(documents)
+    assert len(intents) == len(documents) - bool(diagnostics)
+    lowered, found = lower(intents, (), CoreFacts())
+    assert outcome_of(lowered) == outcome_of(lower(intents[::-1], (), CoreFacts())[0])
+    for diagnostic in (*diagnostics, *found):
+        assert diagnostic.message == diagnostic.message.strip(" .")
+        assert "Input should" not in diagnostic.message
+
+
+def outcome_of(lowered: Lowered) -> list[JsonObject]:
+    return [each.to_json() for each in lowered.objects]
