@@ -14,7 +14,7 @@ from meshgen.load.positions import locate
 from meshgen.mesh import Capture as MeshCapture
 from meshgen.mesh import Mesh, Proxy, Role, Service
 from meshgen.pipeline import Result
-from meshgen.trace import Capture, Decision, EnvoyConfig, Request, trace
+from meshgen.trace import Capture, Decision, EnvoyConfig, Outcome, Request, trace
 from meshgen.trace.decision import Source
 
 
@@ -151,6 +151,8 @@ def _listen_port(mesh: Mesh, gateway: Proxy, port: int) -> int:
 def _server(mesh: Mesh, proxies: Iterable[Proxy], hop: Hop, request: Request) -> Hop | None:
     """The hop into the server's sidecar; None where the request does not reach one."""
     decision = hop.decision
+    if decision.outcome not in {Outcome.ROUTED, Outcome.NEEDS_ANSWER}:
+        return None
     cluster = decision.cluster or (max(decision.weights, key=lambda w: w.share).cluster if decision.weights else "")
     destination = parse_outbound(cluster)
     if destination is None:

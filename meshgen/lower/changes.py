@@ -94,7 +94,7 @@ class Changes:
         target = resolve(model.to, mirror, own, ("spec", "to"), self.index, self.report)
         if target is not None:
             policy = istio.HTTPMirrorPolicy(destination=target.destination(), percentage=percent(model.percent))
-            yield mirror, Mirrored(policy, mirror.origin)
+            yield mirror, Mirrored(policy, mirror.at("spec", "to"))
 
     # --- what they do to rules ---------------------------------------------------------------------------------
 
