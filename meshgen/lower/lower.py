@@ -14,6 +14,7 @@ from meshgen.istio.struct import IstioStruct
 from meshgen.kubernetes import CoreFacts
 from meshgen.lower.access import authorization_policies
 from meshgen.lower.authentication import authentications
+from meshgen.lower.calls import check_calls
 from meshgen.lower.changes import Changes
 from meshgen.lower.destination_rule import destination_rules
 from meshgen.lower.facts import with_intents
@@ -38,6 +39,7 @@ def lower(
     """
     report: Report = []
     index = build_index(_each_once(intents, report), facts)
+    check_calls(index, natives, report)
     made = patched(list(_objects(index, report)), index.intents, report)
     objects = _distinct(natives, made, report)
     config = mesh_config(index.mesh.model if index.mesh is not None else None)

@@ -693,3 +693,27 @@ spec: {gateways: [infra/edge], exportTo: ["."], hosts: [shop.example.com]}    # 
 Add the gateway's namespace to `exportTo`.
 """,
 )
+
+CALL_NOT_ALLOWED = Code(
+    number="MG0129",
+    slug="call-not-allowed",
+    severity=Severity.WARNING,
+    title="a service declares a call that the callee's access does not allow",
+    page="""
+`calls` makes a service visible to its caller; whether the call is allowed is for the callee's Access to say, since a
+caller cannot let itself in. Here the callee names its callers, and this one is not among them: its requests are
+answered with 403.
+
+```yaml
+kind: Service
+metadata: {name: reports, namespace: shop}
+spec: {calls: [catalog], workload: {selector: {app: reports}, serviceAccount: reports}}
+---
+kind: Access
+metadata: {name: catalog-callers, namespace: shop}
+spec: {service: catalog, default: deny, allow: [{from: [webapp]}]}
+```
+
+Add the caller to the callee's Access, `from: [webapp, reports]`, or remove the call.
+""",
+)

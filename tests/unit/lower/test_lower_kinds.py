@@ -283,6 +283,44 @@ def test_calls_and_accesses_that_name_the_caller_make_the_sidecar():
     assert (origin.document, origin.path) == (2, ("spec", "allow", 0, "from", 0))
 
 
+WEBAPP = intent("Service", "webapp", "{workload: {selector: {app: webapp}, serviceAccount: web}, calls: [catalog]}")
+
+
+@pytest.mark.parametrize("allow", ["[{from: [other]}]", "[{from: [{namespace: other}, {service: catalog}]}]", "[]"])
+def test_a_call_that_the_callee_does_not_allow_is_told(allow: str):
+    found = lower_text(WEBAPP + CATALOG + intent("Access", "a", f"{{service: catalog, allow: {allow}}}")).only()
+    assert (found.code.number, found.message) == ("MG0129", "Service `webapp` calls `catalog`, whose Access does not name it")
+    assert found.help == "add `web` to the callers of `a`, or remove the call"
+    assert (found.origin.path, found.related[0].origin.document) == (("spec", "calls", 0), 2)
+
+
+@pytest.mark.parametrize(
+    "callers",
+    [
+        "web",
+        "{service: webapp}",
+        "{namespace: shop}",
+        "{namespace: s*}",
+        "{anyone: true}",
+        "{ip: 10.0.0.0/8}",
+        "{jwt: {}}",
+        "{principal: x}",
+    ],
+)
+def test_a_call_that_may_be_allowed_is_no_finding(callers: str):
+    access = intent("Access", "a", f"{{service: catalog, allow: [{{from: [{callers}]}}]}}")
+    assert lower_text(WEBAPP + CATALOG + access).diagnostics == ()
+
+
+def test_a_wider_or_native_policy_may_allow_the_call():
+    access = intent("Access", "a", "{service: catalog, default: deny}")
+    wider = intent("Access", "b", "{allow: [{}]}")
+    native = "apiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\nmetadata: {name: all, namespace: shop}\nspec: {rules: [{}]}\n"
+    assert lower_text(WEBAPP + CATALOG + access + wider).diagnostics == ()
+    assert lower_text(WEBAPP + CATALOG + access + native).diagnostics == ()
+    assert len(lower_text(WEBAPP + CATALOG + access).diagnostics) == 1
+
+
 def test_no_calls_are_not_absent_calls():
     result = lower_text(CATALOG.replace("{ports: [80],", "{ports: [80], calls: [],"))
     assert result.spec("Sidecar", "catalog")["egress"] == [{"hosts": ["istio-system/*"]}]
