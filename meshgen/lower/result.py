@@ -17,7 +17,7 @@ from meshgen.kubernetes import CoreFacts
 Report: TypeAlias = list[Diagnostic]
 """Where a step leaves its findings."""
 
-_TOOLS = ("config.kubernetes.io/", "internal.config.kubernetes.io/", "kubectl.kubernetes.io/", "meshgen/")
+_TOOLS = ("meshgen/", "config.kubernetes.io/", "internal.config.kubernetes.io/", "kubectl.kubernetes.io/", "meshgen/")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +51,7 @@ def make(  # noqa: PLR0913 (what an object has, by name)
 ) -> Made:
     """An object made of an intent: its name, namespace, labels and annotations where nothing else is said.
 
-    Annotations that tools leave on documents (kustomize, kubectl, KRM functions) stay behind.
+    Annotations for tools stay behind: those of kustomize, kubectl and KRM functions, and `meshgen/…`, which speaks of the document.
     """
     model = intent.model
     given = model.metadata.annotations

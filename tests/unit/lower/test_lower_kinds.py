@@ -453,7 +453,7 @@ def test_a_patch_names_its_object_where_there_are_several():
 
 
 def test_labels_and_annotations_are_carried_on_but_not_those_of_tools():
-    head = "{name: x, namespace: shop, labels: {a: b}, annotations: {c: d, config.kubernetes.io/index: '0'}}"
+    head = "{name: x, namespace: shop, labels: {a: b}, annotations: {c: d, config.kubernetes.io/index: '0', meshgen/ignore: x}}"
     made = lower_text(f"apiVersion: meshgen/v1\nkind: Service\nmetadata: {head}\nspec: {{versions: [v1]}}\n").object(
         "DestinationRule", "x"
     )
