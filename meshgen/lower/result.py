@@ -51,7 +51,7 @@ def make(  # noqa: PLR0913 (what an object has, by name)
 ) -> Made:
     """An object made of an intent: its name, namespace, labels and annotations where nothing else is said.
 
-    Annotations for tools stay behind: those of kustomize, kubectl and KRM functions, and `meshgen/…`, which is the document's own.
+    Annotations for tools stay behind: of kustomize, kubectl and KRM functions, and `meshgen/…`, which is the document's own.
     """
     model = intent.model
     given = model.metadata.annotations
