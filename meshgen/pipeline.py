@@ -5,6 +5,7 @@ Every function here is a table of contents. A stage returns its value and its di
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +24,7 @@ from meshgen.load.document import Document
 from meshgen.load.kubernetes import decode_facts
 from meshgen.load.load import Options, load
 from meshgen.load.project import Project, ProxyTarget
+from meshgen.load.workspace import Workspace
 from meshgen.lower.lower import lower
 from meshgen.mesh import Capture, Mesh, Proxy, Role, link
 from meshgen.mesh.proxies import derive_proxies
@@ -77,7 +79,8 @@ def compile_project(root: Path, options: Options | None = None) -> Result:
     suppressions, found = _suppressions(intents)
     diagnostics += found
     checked = check(mesh, suppressions)
-    diagnostics = sort_diagnostics((*diagnostics, *checked.diagnostics))
+    unread = _unread(workspace, intents, natives)
+    diagnostics = sort_diagnostics(each for each in (*diagnostics, *checked.diagnostics) if not _is_consequence(each, unread))
     return Result(
         root=root,
         project=loaded.project,
@@ -101,6 +104,21 @@ def _decode_natives(documents: Sequence[Document]) -> tuple[tuple[IstioObject[Is
         if decoded is not None:
             objects.append(decoded)
     return tuple(objects), tuple(diagnostics)
+
+
+def _unread(
+    workspace: Workspace, intents: Iterable[IntentObject[Intent]], natives: Iterable[IstioObject[IstioStruct]]
+) -> frozenset[str]:
+    """The names of documents that have errors, and so take no part in the mesh."""
+    read = {intent.origin for intent in intents} | {native.origin for native in natives}
+    return frozenset(each.name for each in (*workspace.intents, *workspace.natives) if each.origin not in read and each.name)
+
+
+def _is_consequence(diagnostic: Diagnostic, unread: frozenset[str]) -> bool:
+    """Whether a finding only says that something is missing which stands in a document with errors: one fault, one finding."""
+    if not (unread and diagnostic.code.of_reference):
+        return False
+    return any(re.search(rf"`([^`]*/)?{re.escape(name)}[`.]", diagnostic.message) for name in unread)
 
 
 def _suppressions(intents: Iterable[IntentObject[Intent]]) -> tuple[list[Suppression], tuple[Diagnostic, ...]]:

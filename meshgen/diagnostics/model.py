@@ -45,6 +45,7 @@ class Code:
     title: str  # what is wrong in general, one line
     page: str  # Markdown: what it means, why it matters, an example, what to write instead
     same_as: tuple[str, ...] = ()  # istioctl's and Kiali's codes for the same thing
+    of_reference: bool = False  # says that something named is not there or not so; moot where that could not be read
     at_key: bool = False  # the caret stands under the key, as for a field that does not exist
     secret: bool = False  # the source line is not printed, since key material stands in it
 

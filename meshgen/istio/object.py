@@ -49,7 +49,7 @@ class IstioObject(Generic[S_co]):
     def origin_of(self, *path: str | int) -> Origin:
         """Where a part of the object was written, by its path from the root (`"spec", "http", 0`).
 
-        `origins` names the origin of some parts, and the longest prefix wins. What is not named has the object's origin; in a native
+        `origins` names the origin of some parts, and the longest prefix wins; the rest has the object's own. In a native
         object, and below a part that an overlay wrote into one, the path goes on in the document.
         """
         native = self.native is not None

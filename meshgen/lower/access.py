@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from meshgen.diagnostics import JsonPath, Origin, did_you_mean
-from meshgen.diagnostics.catalogue.link import UNKNOWN_INTENT_REFERENCE
+from meshgen.diagnostics.catalogue.lower import UNKNOWN_INTENT_REFERENCE
 from meshgen.intent import access as intent
 from meshgen.intent.access import Access, AccessRule, Caller, NotCaller
 from meshgen.intent.decode import IntentObject

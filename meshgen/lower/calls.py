@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from meshgen.diagnostics import Related
-from meshgen.diagnostics.catalogue.link import CALL_NOT_ALLOWED
+from meshgen.diagnostics.catalogue.lower import CALL_NOT_ALLOWED
 from meshgen.intent.access import Access, Caller
 from meshgen.intent.decode import IntentObject
 from meshgen.intent.reference import split_service

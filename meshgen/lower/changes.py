@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from meshgen.diagnostics import Related, did_you_mean
-from meshgen.diagnostics.catalogue.link import (
+from meshgen.diagnostics.catalogue.lower import (
     CANARIES_OVER_ONE_VERSION,
     CANARY_OVER_SPLIT,
     CANARY_WITHOUT_RULE,

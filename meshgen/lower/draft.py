@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
 from meshgen.diagnostics import Diagnostic, JsonPath, Origin, Related, did_you_mean
-from meshgen.diagnostics.catalogue.link import UNKNOWN_VERSION
+from meshgen.diagnostics.catalogue.lower import UNKNOWN_VERSION
 from meshgen.intent.decode import IntentObject
 from meshgen.intent.kind import Intent
 from meshgen.intent.reference import ANY_VERSION, Destination

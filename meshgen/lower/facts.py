@@ -9,7 +9,7 @@ import msgspec
 
 from meshgen import kubernetes as core
 from meshgen.diagnostics import Origin, Related
-from meshgen.diagnostics.catalogue.link import STATED_TWICE
+from meshgen.diagnostics.catalogue.lower import STATED_TWICE
 from meshgen.intent.decode import IntentObject
 from meshgen.intent.service import Endpoint, Port, Service, Version
 from meshgen.lower.index import Index, ServiceKey

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from meshgen.diagnostics import Diagnostic, Related, sort_diagnostics
-from meshgen.diagnostics.catalogue.link import DECLARED_TWICE, OBJECT_TAKEN
+from meshgen.diagnostics.catalogue.lower import DECLARED_TWICE, OBJECT_TAKEN
 from meshgen.intent.decode import IntentObject
 from meshgen.intent.kind import Intent
 from meshgen.intent.mesh import Mesh

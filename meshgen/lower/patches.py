@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from meshgen.diagnostics import JsonPath, Origin, did_you_mean
-from meshgen.diagnostics.catalogue.link import INVALID_PATCH
+from meshgen.diagnostics.catalogue.lower import INVALID_PATCH
 from meshgen.intent.decode import IntentObject
 from meshgen.intent.kind import Intent, Patch
 from meshgen.istio.decode import violations

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from meshgen.diagnostics import Origin, Related
-from meshgen.diagnostics.catalogue.link import CANNOT_COMBINE, SPLIT_WITHOUT_VERSION
+from meshgen.diagnostics.catalogue.lower import CANNOT_COMBINE, SPLIT_WITHOUT_VERSION
 from meshgen.intent.decode import IntentObject
 from meshgen.intent.kind import Intent
 from meshgen.intent.match import Match, TcpMatch, TlsMatch

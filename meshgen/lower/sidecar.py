@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from meshgen.diagnostics import JsonPath, Origin, Related
-from meshgen.diagnostics.catalogue.link import NO_WORKLOAD
+from meshgen.diagnostics.catalogue.lower import NO_WORKLOAD
 from meshgen.intent.access import Access
 from meshgen.intent.decode import IntentObject
 from meshgen.intent.reference import split_service

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from meshgen.diagnostics import Related, did_you_mean
-from meshgen.diagnostics.catalogue.link import NO_WORKLOAD, UNKNOWN_INTENT_REFERENCE
+from meshgen.diagnostics.catalogue.lower import NO_WORKLOAD, UNKNOWN_INTENT_REFERENCE
 from meshgen.intent.access import Access
 from meshgen.intent.authentication import Authentication
 from meshgen.intent.decode import IntentObject

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from meshgen.diagnostics import JsonPath, Origin, Related
-from meshgen.diagnostics.catalogue.link import HIDDEN_BY_MERGE, MERGED
+from meshgen.diagnostics.catalogue.lower import HIDDEN_BY_MERGE, MERGED
 from meshgen.intent.decode import IntentObject
 from meshgen.intent.kind import Intent
 from meshgen.intent.route import Route

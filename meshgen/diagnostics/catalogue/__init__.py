@@ -9,6 +9,7 @@ from meshgen.diagnostics.catalogue import (
     link,
     live,
     load,
+    lower,
     project,
     resilience,
     security,
@@ -19,7 +20,7 @@ from meshgen.diagnostics.catalogue import (
 )
 from meshgen.diagnostics.model import Code
 
-AREAS = (yaml, sources, load, project, link, traffic, security, gateway, resilience, telemetry, delivery, live, backend)
+AREAS = (yaml, sources, load, project, lower, link, traffic, security, gateway, resilience, telemetry, delivery, live, backend)
 
 _ALL = [value for area in AREAS for value in vars(area).values() if isinstance(value, Code)]
 
