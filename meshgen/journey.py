@@ -62,15 +62,15 @@ def ask(mesh: Mesh, proxies: Iterable[Proxy], question: Question) -> tuple[Hop, 
 
 
 def _request(question: Question) -> Request:
-    parts = urlsplit(question.url if "://" in question.url else f"http://{question.url}")
+    try:
+        parts = urlsplit(question.url if "://" in question.url else f"http://{question.url}")
+        port = parts.port
+    except ValueError as error:
+        message = f"`{question.url}` is no address of a request: {str(error)[:1].lower()}{str(error)[1:]}"
+        raise UnanswerableError(message) from error
     if parts.scheme not in ("http", "https") or not parts.hostname:
         message = f"`{question.url}` is no address of a request; write one as in `http://catalog/items`"
         raise UnanswerableError(message)
-    try:
-        port = parts.port
-    except ValueError as error:
-        message = f"`{question.url}`: {error}".lower()
-        raise UnanswerableError(message) from error
     secure = parts.scheme == "https"
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     headers = tuple((name.lower(), value) for name, value in question.headers)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from meshgen.deliver.gitops import Delivery, gitops_files, keep_from_substitution
 from meshgen.deliver.layout import Layout, layout, render
+from meshgen.deliver.manifest import MANIFEST, parse_manifest
 from meshgen.diagnostics import Diagnostic, sort_diagnostics
 from meshgen.emit.istio import Artifact
 from meshgen.load.project import EnvoyOutput, IstioOutput, Project
@@ -81,3 +82,14 @@ def envoy_tree(
         contents |= files(snapshot, delivery, output.root, options)
         diagnostics += delivery_limits(result.mesh, result.mesh.view(snapshot.proxy), delivery, options)
     return OutputTree(directory=directory, files=contents, rank=rank), sort_diagnostics(diagnostics)
+
+
+def with_other_proxies(tree: OutputTree, proxies: Iterable[Proxy]) -> OutputTree:
+    """The tree of some proxies, and the files of all others as they were written: they stay."""
+    own = tuple(f"{proxy.namespace}/{proxy.name}/" for proxy in proxies)
+    try:
+        manifest = parse_manifest((tree.directory / MANIFEST).read_bytes())
+    except (OSError, ValueError):  # nothing is known to be meshgen's, and nothing will be removed
+        return tree
+    others = {path: tree.directory / path for path in manifest.files if not path.startswith(own)}
+    return replace(tree, files={path: file.read_bytes() for path, file in others.items() if file.is_file()} | dict(tree.files))

@@ -44,13 +44,10 @@ def command(
     session = Session(color=color, quiet=quiet, as_json=as_json)
     result = compile_sources(sources, directory, environment=environment, python=not no_python)
     if as_json:
-        from meshgen.report.json import diagnostics_to_json, render_json
-
         lacking: list[JsonValue] = [
             {"code": each.code.number, "lacks": each.lacking, "places": each.count} for each in result.not_checked
         ]
-        findings = diagnostics_to_json(result.diagnostics, result.texts)
-        sys.stdout.buffer.write(render_json({"diagnostics": findings, "notChecked": lacking}))
+        session.print_json(result.diagnostics, result.texts, {"notChecked": lacking})
     session.report(result.diagnostics, result.texts, err=False)
     if not (as_json or quiet):
         _summary(result, listed=not_checked, color=use_color(color, sys.stdout))

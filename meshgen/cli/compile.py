@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from meshgen.cli.options import color_option, env_option, json_option, no_python_option, project_option, quiet_option
-from meshgen.cli.session import CANNOT_RUN, FINDINGS, Session, compile_sources, exit_code, stop
-from meshgen.diagnostics import did_you_mean
+from meshgen.cli.session import FINDINGS, Session, compile_sources, exit_code, stop
+from meshgen.diagnostics import Diagnostic, did_you_mean
+from meshgen.json import JsonValue
 
 if TYPE_CHECKING:
     from meshgen.mesh import Proxy
@@ -64,15 +66,28 @@ def command(
     for standard input) no project is needed, and YAML goes to standard output unless -o names a directory.
     """
     session = Session(color=color, quiet=quiet, as_json=as_json)
+    printing = to_stdout or (bool(sources) and output is None)
+    if printing and (check_only or as_json):
+        message = (
+            f"{'--check' if check_only else '--json'} is about written files, and this prints YAML; name a directory with -o"
+        )
+        raise click.UsageError(message)
     result = compile_sources(sources, directory, environment=environment, python=not no_python)
-    session.report(result.diagnostics, result.texts)
     if result.failed or result.project is None:
-        stop(CANNOT_RUN)
-    if to_stdout or (sources and output is None):
+        session.give_up(result)
+    session.report(result.diagnostics, result.texts)
+    if printing:
         _print_istio(result)
         return
-    trees = _trees(session, result, output, targets, _choose(result, proxies))
-    stop(_check(session, trees) if check_only else _write(session, trees, force=force))
+    trees, found = _trees(result, output, targets, _choose(result, proxies))
+    if exit_code(found):
+        session.give_up(replace(result, diagnostics=(*result.diagnostics, *found)))
+    session.report(found, result.texts)
+    rows, problems = _check(session, trees) if check_only else _write(session, trees, force=force)
+    session.report(problems, {})
+    if as_json:
+        session.print_json((*result.diagnostics, *found, *problems), result.texts, {"files" if check_only else "outputs": rows})
+    stop(exit_code(problems) or (FINDINGS if check_only and rows else 0))
 
 
 def _print_istio(result: Result) -> None:
@@ -81,22 +96,23 @@ def _print_istio(result: Result) -> None:
     sys.stdout.buffer.write(dump_documents([artifact.object for artifact in result.artifacts]))
 
 
-def _choose(result: Result, wanted: tuple[str, ...]) -> tuple[Proxy, ...]:
-    """The proxies named on the command line; all of them where none is named."""
+def _choose(result: Result, wanted: tuple[str, ...]) -> tuple[Proxy, ...] | None:
+    """The proxies named on the command line; None where none is named."""
     known = {proxy.id: proxy for proxy in result.proxies}
     for name in wanted:
         if name not in known:
             hint = did_you_mean(name, known) or f"known are {', '.join(known) or 'none'}"
             message = f"there is no proxy `{name}`; {hint}"
             raise click.UsageError(message)
-    return tuple(known[name] for name in wanted) if wanted else result.proxies
+    return tuple(known[name] for name in dict.fromkeys(wanted)) if wanted else None
 
 
 def _trees(
-    session: Session, result: Result, output: Path | None, targets: tuple[str, ...], proxies: tuple[Proxy, ...]
-) -> list[OutputTree]:
+    result: Result, output: Path | None, targets: tuple[str, ...], wanted: tuple[Proxy, ...] | None
+) -> tuple[list[OutputTree], tuple[Diagnostic, ...]]:
+    """What is to be written: Istio objects, their delivery, Envoy configuration; and what Envoy cannot be told."""
     from meshgen.load.project import EnvoyOutput, IstioOutput
-    from meshgen.outputs import delivery_tree, envoy_tree, istio_tree
+    from meshgen.outputs import delivery_tree, envoy_tree, istio_tree, with_other_proxies
 
     project = result.project
     assert project is not None, "checked by the caller"  # noqa: S101 (a bug of ours)
@@ -112,67 +128,52 @@ def _trees(
         base = output or (result.root / istio.directory).parent
         delivery = delivery_tree(project, result.root.absolute().name, base / "deliver")
         trees += [delivery] if delivery else []
-    if envoy is not None:
-        tree, found = envoy_tree(result, envoy, output / "envoy" if output else result.root / envoy.directory, proxies)
-        session.report(found, result.texts)
-        if exit_code(found):
-            stop(CANNOT_RUN)
-        trees.append(tree)
-    return trees
+    if envoy is None:
+        return trees, ()
+    directory = output / "envoy" if output else result.root / envoy.directory
+    tree, found = envoy_tree(result, envoy, directory, result.proxies if wanted is None else wanted)
+    trees.append(tree if wanted is None else with_other_proxies(tree, wanted))
+    return trees, found
 
 
-def _check(session: Session, trees: list[OutputTree]) -> int:
-    """Names each file that is not as it would be written; 1 if there is one."""
+def _check(session: Session, trees: list[OutputTree]) -> tuple[list[JsonValue], list[Diagnostic]]:
+    """Names each file that is not as it would be written."""
     from meshgen.deliver.plan import check
 
-    status = 0
-    rows = []
+    rows: list[JsonValue] = []
+    problems: list[Diagnostic] = []
     for tree in trees:
         changes, found = check(tree.files, tree.directory)
-        session.report(found, {})
-        status = max(status, FINDINGS if changes else 0, exit_code(found))
-        rows += [(change.action.value, str(_shown(tree.directory / change.path))) for change in changes]
-    if session.as_json:
-        _print_json([{"action": action, "path": path} for action, path in rows])
-    elif not session.quiet:
-        for action, path in rows:
-            click.echo(f"would {action:8}{path}")
-        click.echo("out of date: run `meshgen compile`" if rows else "up to date")
-    return status
+        problems += found
+        for change in changes:
+            path = str(_shown(tree.directory / change.path))
+            rows.append({"action": change.action.value, "path": path})
+            session.say(f"would {change.action.value:8}{path}")
+    if not exit_code(problems):
+        session.say("out of date: run `meshgen compile`" if rows else "up to date")
+    return rows, problems
 
 
-def _write(session: Session, trees: list[OutputTree], *, force: bool) -> int:
+def _write(session: Session, trees: list[OutputTree], *, force: bool) -> tuple[list[JsonValue], list[Diagnostic]]:
     """Plans all trees before the first is written, so that a refusal in one leaves all as they are."""
     from meshgen.deliver.plan import plan_writes
     from meshgen.deliver.write import recover, write
 
-    found = [problem for tree in trees for problem in recover(tree.directory, force=force)]
+    problems = [problem for tree in trees for problem in recover(tree.directory, force=force)]
     plans = [plan_writes(tree.files, tree.directory, force=force, rank=tree.rank) for tree in trees]
-    found += [problem for plan in plans for problem in plan.diagnostics]
-    if exit_code(found):
-        session.report(found, {})
-        return CANNOT_RUN
-    rows = []
+    problems += [problem for plan in plans for problem in plan.diagnostics]
+    if exit_code(problems):
+        return [], problems
+    rows: list[JsonValue] = []
     for tree, plan in zip(trees, plans, strict=True):
-        written = write(plan)
-        found += written.diagnostics
-        counts = (len(written.created), len(written.replaced), len(written.removed), written.unchanged)
-        rows.append((str(_shown(tree.directory)), *counts))
-    session.report(dict.fromkeys(found), {})
-    if session.as_json:
-        _print_json([dict(zip(("directory", "created", "changed", "removed", "unchanged"), row, strict=True)) for row in rows])
-    elif not session.quiet:
-        for place, created, changed, removed, same in rows:
-            click.echo(f"{place}: {created} created, {changed} changed, {removed} removed, {same} unchanged")
-    return exit_code(found)
+        done = write(plan)
+        problems += done.diagnostics
+        place, created, changed, removed = str(_shown(tree.directory)), len(done.created), len(done.replaced), len(done.removed)
+        rows.append({"directory": place, "created": created, "changed": changed, "removed": removed, "unchanged": done.unchanged})
+        session.say(f"{place}: {created} created, {changed} changed, {removed} removed, {done.unchanged} unchanged")
+    return rows, list(dict.fromkeys(problems))
 
 
 def _shown(path: Path) -> Path:
     """Relative to this directory where it lies below it."""
     return path.relative_to(Path.cwd()) if path.is_absolute() and path.is_relative_to(Path.cwd()) else path
-
-
-def _print_json(value: object) -> None:
-    import orjson
-
-    sys.stdout.buffer.write(orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))

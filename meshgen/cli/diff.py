@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 import click
 
 from meshgen.cli.options import color_option, env_option, json_option, no_python_option, project_option, quiet_option, use_color
-from meshgen.cli.session import CANNOT_RUN, FINDINGS, Session, compile_sources, exit_code, project_root, stop
+from meshgen.cli.session import FINDINGS, Session, compile_sources, exit_code, project_root, stop
 from meshgen.diagnostics import did_you_mean
+from meshgen.json import JsonValue
 
 if TYPE_CHECKING:
     from meshgen.compare import Comparison
@@ -124,9 +125,7 @@ def _directory(path: Path, environment: str | None, *, python: bool) -> Result:
 
 def _stop_on_errors(session: Session, *results: Result) -> None:
     if any(result.failed for result in results):
-        for result in results:
-            session.report(result.diagnostics, result.texts)
-        stop(CANNOT_RUN)
+        session.give_up(*results)
 
 
 def _live(after: Result, kubeconfig: Path | None, context: str | None) -> Comparison:
@@ -149,10 +148,11 @@ def _envoy(after: Result, source: str, name: str | None) -> Comparison:
 
 def _print(comparison: Comparison, after: Result, *, markdown: bool, as_json: bool, full: bool, color: bool) -> None:
     if as_json:
-        from meshgen.report.json import changes_to_json, impact_to_json, render_json
+        from meshgen.report.json import changes_to_json, impact_to_json
 
         traffic = impact_to_json(comparison.impact) if comparison.impact is not None else None
-        sys.stdout.buffer.write(render_json({"changes": changes_to_json(comparison.changes, after.texts), "impact": traffic}))
+        parts: dict[str, JsonValue] = {"changes": changes_to_json(comparison.changes, after.texts), "impact": traffic}
+        Session(as_json=True).print_json(comparison.diagnostics, after.texts, parts)
     elif markdown:
         from meshgen.report.markdown import render_markdown
 

@@ -12,6 +12,7 @@ import click
 
 from meshgen.cli.options import use_color
 from meshgen.diagnostics import Diagnostic, Severity
+from meshgen.json import JsonValue
 
 if TYPE_CHECKING:
     from meshgen.load.load import Options
@@ -38,6 +39,36 @@ class Session:
 
         color = use_color(self.color, sys.stderr if err else sys.stdout)
         click.echo(render_diagnostics(shown, texts, color=color), err=err, color=color)
+
+    def say(self, line: str) -> None:
+        """Prints a line about what was done, unless this run is quiet or prints JSON."""
+        if not (self.quiet or self.as_json):
+            click.echo(line)
+
+    def print_json(
+        self, diagnostics: Iterable[Diagnostic], texts: Mapping[str, bytes], parts: Mapping[str, JsonValue] | None = None
+    ) -> None:
+        """Prints the one JSON object of a run with --json: its findings, and what the verb adds."""
+        from meshgen.report.json import diagnostics_to_json, render_json
+
+        sys.stdout.buffer.write(render_json({"diagnostics": diagnostics_to_json(diagnostics, texts), **(parts or {})}))
+
+    def give_up(self, *results: Result) -> NoReturn:
+        """Ends a run that found errors: says them, and that they are why nothing was done."""
+        if self.as_json:
+            self.print_json([each for result in results for each in result.diagnostics], _texts(results))
+        for result in results:
+            self.report(result.diagnostics, result.texts)
+        if not (self.as_json or self.quiet):
+            from meshgen.report.terminal import summarize
+
+            found = [each for result in results for each in result.diagnostics]
+            click.echo(f"stopped by {summarize(found, color=use_color(self.color, sys.stderr))}", err=True)
+        stop(CANNOT_RUN)
+
+
+def _texts(results: Iterable[Result]) -> dict[str, bytes]:
+    return {file: text for result in results for file, text in result.texts.items()}
 
 
 def project_root(directory: Path | None) -> Path:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from meshgen.cli.options import color_option, env_option, json_option, no_python_option, project_option, use_color
-from meshgen.cli.session import CANNOT_RUN, Session, compile_sources, stop
+from meshgen.cli.session import Session, compile_sources, stop
 from meshgen.json import JsonValue
 
 if TYPE_CHECKING:
@@ -64,8 +64,7 @@ def command(
     pairs = tuple(_header(header) for header in headers)
     result = compile_sources((), directory, environment=environment, python=not no_python)
     if result.failed or result.mesh is None:
-        Session(color=color).report(result.diagnostics, result.texts)
-        stop(CANNOT_RUN)
+        Session(color=color, as_json=as_json).give_up(result)
     question = Question(url=url, method=method, headers=pairs, source=source, gateway=gateway, client_certificate=principal)
     try:
         hops = ask(result.mesh, result.proxies, question)
@@ -91,11 +90,10 @@ def _reaches(hop: Hop) -> bool:
 
 def _show(result: Result, hops: tuple[Hop, ...], *, explain: bool, color: bool, as_json: bool) -> None:
     if as_json:
-        from meshgen.report.json import render_json
         from meshgen.trace import to_json
 
         rows: list[JsonValue] = [{"side": hop.side, "proxy": hop.proxy.id, "decision": to_json(hop.decision)} for hop in hops]
-        sys.stdout.buffer.write(render_json({"hops": rows}))
+        Session(as_json=True).print_json(result.diagnostics, result.texts, {"hops": rows})
         return
     from meshgen.journey import source_line, without_alternatives
     from meshgen.report.terminal_trace import render_decision
