@@ -136,10 +136,17 @@ def _suppressions(intents: Iterable[IntentObject[Intent]]) -> tuple[list[Suppres
 
 def all_proxies(mesh: Mesh, project: Project | None) -> tuple[Proxy, ...]:
     """The proxies that the project names and, for the rest, those that the mesh calls for; by namespace and name."""
-    proxies = {proxy.id: proxy for proxy in derive_proxies(mesh)}
-    if project is not None:
-        proxies |= {proxy.id: proxy for proxy in map(_named_proxy, project.targets.proxies)}
+    named = [_named_proxy(target) for target in project.targets.proxies] if project is not None else []
+    derived = (proxy for proxy in derive_proxies(mesh) if not any(_stands_for(other, proxy) for other in named))
+    proxies = {proxy.id: proxy for proxy in (*derived, *named)}
     return tuple(proxies[key] for key in sorted(proxies))
+
+
+def _stands_for(named: Proxy, derived: Proxy) -> bool:
+    """Whether a named proxy is the one that was derived: it has its labels. A gateway may live in another namespace than its Gateway."""
+    same_place = named.namespace == derived.namespace or named.role is Role.GATEWAY
+    labels = derived.labels.items()
+    return named.role is derived.role and same_place and bool(labels) and labels <= named.labels.items()
 
 
 def _named_proxy(target: ProxyTarget) -> Proxy:

@@ -39,7 +39,8 @@ def _outcome(decision: Decision) -> str:
 
 def _step(step: Step, paint: Paint, locate: Locate | None) -> Iterator[str]:
     reason = f": {step.reason}" if step.reason else ""
-    yield f"{paint(printable(step.stage), 'cyan')} {printable(step.chosen)}{paint(printable(reason), 'dim')}".rstrip()
+    chosen = f" {printable(step.chosen)}" if step.chosen else ""
+    yield f"{paint(printable(step.stage), 'cyan')}{chosen}{paint(printable(reason), 'dim')}".rstrip()
     if step.source is not None:
         yield paint(f"  made by {printable(_source(step.source, locate))}", "dim")
     for name, why in step.nearly:
