@@ -32,18 +32,30 @@ def format_source(data: bytes, file: str, *, short: bool) -> tuple[bytes, tuple[
     wanted = {document.origin.document: document.value for document in documents}
     wanted |= {intent.origin.document: to_document(intent.model, short=short) for intent in intents}
     rewritten = _rewrite(data, wanted)
-    again, problems = parse_documents(rewritten, file)
-    if problems != tuple(d for d in diagnostics if d in problems) or [d.value for d in again] != list(wanted.values()):
+    again, problems = parse_documents(rewritten or b"", file)
+    if (
+        rewritten is None
+        or problems != tuple(d for d in diagnostics if d in problems)
+        or [d.value for d in again] != list(wanted.values())
+    ):
         message = f"`{file}` cannot be formatted without a change of what it says"
         return data, (*diagnostics, NOT_FORMATTED.at(Origin(file), message, help="write the documents without anchors and tags"))
     return rewritten, diagnostics
 
 
-def _rewrite(data: bytes, wanted: Mapping[int, JsonObject]) -> bytes:
+def _rewrite(data: bytes, wanted: Mapping[int, JsonObject]) -> bytes | None:
+    """The text with the values wanted, None where ruamel.yaml cannot read what libyaml can."""
+    from ruamel.yaml.error import YAMLError  # noqa: PLC0415 (start-up: only `fmt` needs it)
+
     text = data.decode("utf-8-sig")
     crlf = "\r\n" in text
     parser = _parser()
-    trees: list[Any] = list(parser.load_all(text.replace("\r\n", "\n")))
+    try:
+        trees: list[Any] = list(parser.load_all(text.replace("\r\n", "\n")))
+    except (YAMLError, ValueError, RecursionError):
+        return None
+    if len(trees) <= max(wanted, default=-1):
+        return None
     changed = False
     for index, value in wanted.items():
         if _plain(trees[index]) != value:

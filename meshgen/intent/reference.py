@@ -181,4 +181,4 @@ def destination_to_text(long: JsonObject) -> JsonValue:
     text += f".{long['namespace']}" if "namespace" in long else ""
     text += f":{long['port']}" if "port" in long else ""
     text += f"@{long['version']}" if "version" in long else ""
-    return text if destination_from_text(text) == long else long
+    return text if text and destination_from_text(text) == long else long
