@@ -6,6 +6,8 @@ Kubernetes API reference, core/v1, apps/v1 and discovery.k8s.io/v1.
 
 from __future__ import annotations
 
+from typing import Any
+
 from msgspec import Struct, field
 
 from meshgen.diagnostics import UNKNOWN, Origin
@@ -185,6 +187,14 @@ class SecretName(_Fact, frozen=True, kw_only=True, rename="camel"):
     origin: Origin = UNKNOWN
 
 
+class MeshConfigMap(_Fact, frozen=True, kw_only=True, rename="camel"):
+    """The ConfigMap `istio`, which holds istiod's MeshConfig as YAML text under `data.mesh`; here that text is read."""
+
+    metadata: ObjectMeta
+    mesh: dict[str, Any] = {}
+    origin: Origin = UNKNOWN  # of the text
+
+
 class CoreFacts(Struct, frozen=True, kw_only=True):
     """All core objects of a run, a tuple a kind. An empty tuple means that the tree declares none of that kind."""
 
@@ -195,3 +205,4 @@ class CoreFacts(Struct, frozen=True, kw_only=True):
     namespaces: tuple[Namespace, ...] = ()
     service_accounts: tuple[ServiceAccount, ...] = ()
     secrets: tuple[SecretName, ...] = ()
+    mesh_configs: tuple[MeshConfigMap, ...] = ()

@@ -87,6 +87,11 @@ def violations(value: JsonObject, kind: Kind) -> Iterator[Violation]:
     yield from _walk({} if spec is None else spec, inspect.type_info(kind.spec), ("spec",))
 
 
+def struct_violations(value: object, kind: type[msgspec.Struct]) -> Iterator[Violation]:
+    """Every place where a value is not what a struct of the API says, MeshConfig for one."""
+    yield from _walk(value, inspect.type_info(kind), ())
+
+
 def _unserved(value: JsonObject, origin: Origin) -> Diagnostic:
     kind, api_version = str(value.get("kind")), str(value.get("apiVersion"))
     known = KINDS.get(kind)

@@ -17,9 +17,9 @@ from meshgen.istio.virtual_service import HTTPRetry
 
 
 class ModeSetting(Struct, frozen=True, kw_only=True):
-    """`outboundTrafficPolicy` and `inboundTrafficPolicy`."""
+    """`outboundTrafficPolicy`."""
 
-    mode: str = "ALLOW_ANY"
+    mode: Literal["ALLOW_ANY", "REGISTRY_ONLY"] = "ALLOW_ANY"
 
 
 class PathNormalization(Struct, frozen=True, kw_only=True):

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import msgspec
 
 from meshgen import kubernetes as core
-from meshgen.diagnostics import Diagnostic, Origin
+from meshgen.diagnostics import Diagnostic, Origin, Severity
 from meshgen.diagnostics.catalogue.load import INVALID_FACT
-from meshgen.json import JsonObject
+from meshgen.json import JsonObject, JsonValue
+from meshgen.load.yaml import parse_values
 
 # Where each kind goes in CoreFacts; a kind that is not here is let through unread.
 _FACTS: dict[str, tuple[str, type[msgspec.Struct]]] = {
@@ -29,9 +31,12 @@ _FACTS: dict[str, tuple[str, type[msgspec.Struct]]] = {
 
 def decode_facts(documents: Iterable[tuple[JsonObject, Origin]]) -> tuple[core.CoreFacts, tuple[Diagnostic, ...]]:
     """The facts that core documents state. One that cannot be read is a diagnostic; the others count all the same."""
-    facts: dict[str, list[Any]] = {field: [] for field, _ in _FACTS.values()}
-    diagnostics = []
+    facts: dict[str, list[Any]] = {field: [] for field, _ in _FACTS.values()} | {"mesh_configs": []}
+    diagnostics: list[Diagnostic] = []
     for value, origin in documents:
+        if value.get("kind") == "ConfigMap":
+            facts["mesh_configs"] += _mesh_config(value, origin, diagnostics)
+            continue
         known = _FACTS.get(str(value.get("kind")))
         if known is None:
             continue
@@ -43,6 +48,26 @@ def decode_facts(documents: Iterable[tuple[JsonObject, Origin]]) -> tuple[core.C
         else:
             facts[field].append(msgspec.structs.replace(fact, origin=origin))
     return core.CoreFacts(**{field: tuple(values) for field, values in facts.items()}), tuple(diagnostics)
+
+
+def _mesh_config(value: JsonObject, origin: Origin, diagnostics: list[Diagnostic]) -> Iterator[core.MeshConfigMap]:
+    """The MeshConfig in a ConfigMap `istio`, where istioctl and Istio's Helm chart put it; other ConfigMaps say nothing to us."""
+    metadata, data = value.get("metadata"), value.get("data")
+    text = data.get("mesh") if isinstance(data, dict) else None
+    if not isinstance(metadata, dict) or metadata.get("name") != "istio" or text is None:
+        return
+    place = origin.at("data", "mesh")
+    if not isinstance(text, str):
+        diagnostics.append(INVALID_FACT.at(place, "ConfigMap: `data.mesh` must be YAML text", help="write `mesh: |-`"))
+        return
+    values, found = parse_values(text.encode(), origin.file)
+    diagnostics.extend(replace(each, origin=place, message=f"MeshConfig: {each.message}", related=()) for each in found)
+    held: JsonValue = values[0][0] if values else None
+    if len(values) > 1 or not isinstance(held, dict | None):
+        diagnostics.append(INVALID_FACT.at(place, "ConfigMap: `data.mesh` must hold one map, the MeshConfig"))
+    elif not any(each.severity is Severity.ERROR for each in found):
+        meta = core.ObjectMeta(name="istio", namespace=str(metadata.get("namespace", "")))
+        yield core.MeshConfigMap(metadata=meta, mesh=held or {}, origin=place)
 
 
 def _invalid(error: msgspec.ValidationError, value: JsonObject, origin: Origin) -> Diagnostic:

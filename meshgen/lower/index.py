@@ -18,6 +18,7 @@ from meshgen.intent.mirror import Mirror
 from meshgen.intent.reference import split_service
 from meshgen.intent.service import Service
 from meshgen.istio.hosts import CLUSTER_DOMAIN
+from meshgen.istio.mesh_config import MeshConfig
 from meshgen.kubernetes import CoreFacts
 from meshgen.values import Protocol, protocol_of_port
 
@@ -43,6 +44,7 @@ class Index:
     mirrors: Mapping[ServiceKey, list[IntentObject[Mirror]]] = field(default_factory=dict)
     gateways: Mapping[ServiceKey, IntentObject[Gateway]] = field(default_factory=dict)
     mesh: IntentObject[Mesh] | None = None
+    config: MeshConfig = field(default_factory=MeshConfig)
 
     def of(self, kind: type[I]) -> list[IntentObject[I]]:
         """The intents of a kind, by namespace and name."""
@@ -51,12 +53,12 @@ class Index:
     @property
     def trust_domain(self) -> str:
         """The mesh's trust domain."""
-        return (self.mesh.model.trust_domain if self.mesh is not None else None) or "cluster.local"
+        return self.config.trust_domain
 
     @property
     def root_namespace(self) -> str:
         """The mesh's root namespace."""
-        return (self.mesh.model.root_namespace if self.mesh is not None else None) or "istio-system"
+        return self.config.root_namespace
 
     @cached_property
     def core_services(self) -> Mapping[ServiceKey, kubernetes.Service]:
@@ -123,7 +125,7 @@ class Index:
         return found
 
 
-def build_index(intents: Sequence[IntentObject[Intent]], facts: CoreFacts) -> Index:
+def build_index(intents: Sequence[IntentObject[Intent]], facts: CoreFacts, config: MeshConfig) -> Index:
     """The index of intents that are in order and each given once."""
     by_service: dict[type, dict[ServiceKey, list[IntentObject[Intent]]]] = {Canary: {}, Mirror: {}}
     for intent in intents:
@@ -139,6 +141,7 @@ def build_index(intents: Sequence[IntentObject[Intent]], facts: CoreFacts) -> In
         mirrors=cast("dict[ServiceKey, list[IntentObject[Mirror]]]", by_service[Mirror]),
         gateways=_by_key(intents, Gateway),
         mesh=next((cast("IntentObject[Mesh]", intent) for intent in intents if isinstance(intent.model, Mesh)), None),
+        config=config,
     )
 
 

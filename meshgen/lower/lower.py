@@ -20,7 +20,8 @@ from meshgen.lower.destination_rule import destination_rules
 from meshgen.lower.facts import with_intents
 from meshgen.lower.gateway import gateways
 from meshgen.lower.index import Index, build_index
-from meshgen.lower.mesh import mesh_config, mesh_objects
+from meshgen.lower.mesh import mesh_objects
+from meshgen.lower.mesh_config import mesh_config
 from meshgen.lower.patches import patched
 from meshgen.lower.result import Lowered, Made, Report
 from meshgen.lower.rules import RuleBook
@@ -38,13 +39,16 @@ def lower(
     An intent that contradicts another, or names what nobody declares, is a diagnostic; the rest is lowered all the same.
     """
     report: Report = []
-    index = build_index(_each_once(intents, report), facts)
+    distinct = _each_once(intents, report)
+    mesh = next((intent.model for intent in distinct if isinstance(intent.model, Mesh)), None)
+    index = build_index(distinct, facts, mesh_config(mesh, facts.mesh_configs, report))
     check_calls(index, natives, report)
     made = patched(list(_objects(index, report)), index.intents, report)
     objects = _distinct(natives, made, report)
-    config = mesh_config(index.mesh.model if index.mesh is not None else None)
     lowered = Lowered(
-        objects=tuple(sorted(objects, key=lambda each: each.key)), facts=with_intents(facts, index, report), config=config
+        objects=tuple(sorted(objects, key=lambda each: each.key)),
+        facts=with_intents(facts, index, report),
+        config=index.config,
     )
     return lowered, sort_diagnostics(report)
 

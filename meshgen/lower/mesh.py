@@ -1,4 +1,4 @@
-"""Mesh: MeshConfig, and the mesh-wide objects in the root namespace."""
+"""Mesh: the mesh-wide objects in the root namespace. MeshConfig is in `mesh_config.py`."""
 
 from __future__ import annotations
 
@@ -10,95 +10,12 @@ from meshgen.intent.decode import IntentObject
 from meshgen.intent.mesh import Mesh
 from meshgen.istio import telemetry
 from meshgen.istio.authorization_policy import AuthorizationPolicy
-from meshgen.istio.mesh_config import GatewayTopology, MeshConfig, ModeSetting, PathNormalization, ProxySettings
 from meshgen.istio.peer_authentication import PeerAuthentication
-from meshgen.lower.actions import retries
 from meshgen.lower.authentication import mutual_tls
-from meshgen.lower.destination_rule import locality_setting, tcp_keepalive
 from meshgen.lower.index import Index
 from meshgen.lower.result import Made, make
 
-_OUTBOUND = {"allowAny": "ALLOW_ANY", "registryOnly": "REGISTRY_ONLY"}
-_PATHS = {
-    "default": "DEFAULT",
-    "none": "NONE",
-    "base": "BASE",
-    "mergeSlashes": "MERGE_SLASHES",
-    "decodeAndMergeSlashes": "DECODE_AND_MERGE_SLASHES",
-}
-_CERTIFICATES = {
-    "sanitize": "SANITIZE",
-    "forwardOnly": "FORWARD_ONLY",
-    "appendForward": "APPEND_FORWARD",
-    "sanitizeSet": "SANITIZE_SET",
-    "alwaysForwardOnly": "ALWAYS_FORWARD_ONLY",
-}
 _SIDES = {"client": "CLIENT", "server": "SERVER", "clientAndServer": "CLIENT_AND_SERVER"}
-
-
-def mesh_config(mesh: Mesh | None) -> MeshConfig:
-    """The settings of istiod: what the Mesh says, and istiod's defaults for the rest."""
-    if mesh is None:
-        return MeshConfig()
-    return MeshConfig(**_identity(mesh), **_connections(mesh), **_visibility(mesh), **_observation(mesh))  # type: ignore[arg-type]
-
-
-def _given(**values: object) -> dict[str, object]:
-    return {name: value for name, value in values.items() if value is not None}
-
-
-def _identity(mesh: Mesh) -> dict[str, object]:
-    return _given(
-        trust_domain=mesh.trust_domain,
-        trust_domain_aliases=mesh.trust_domain_aliases,
-        root_namespace=mesh.root_namespace,
-        enable_auto_mtls=mesh.auto_mtls,
-    )
-
-
-def _connections(mesh: Mesh) -> dict[str, object]:
-    return _given(
-        outbound_traffic_policy=None if mesh.outbound is None else ModeSetting(mode=_OUTBOUND[mesh.outbound]),
-        default_http_retry_policy=None if mesh.retries is None else retries(mesh.retries),
-        connect_timeout=mesh.connect_timeout,
-        protocol_detection_timeout=mesh.protocol_detection_timeout,
-        tcp_keepalive=tcp_keepalive(mesh.tcp_keepalive),
-        dns_refresh_rate=mesh.dns_refresh_rate,
-        locality_lb_setting=None if mesh.locality is None else locality_setting(mesh.locality),
-        h2_upgrade_policy=None if mesh.h2_upgrade is None else ("UPGRADE" if mesh.h2_upgrade == "upgrade" else "DO_NOT_UPGRADE"),
-        path_normalization=None
-        if mesh.path_normalization is None
-        else PathNormalization(normalization=_PATHS[mesh.path_normalization]),  # type: ignore[arg-type]
-    )
-
-
-def _visibility(mesh: Mesh) -> dict[str, object]:
-    export = mesh.export_to or intent.ExportDefaults()
-    return _given(
-        default_service_export_to=export.services,
-        default_virtual_service_export_to=export.virtual_services,
-        default_destination_rule_export_to=export.destination_rules,
-    )
-
-
-def _observation(mesh: Mesh) -> dict[str, object]:
-    log = mesh.access_log or intent.AccessLog()
-    return _given(
-        extension_providers=mesh.providers,
-        access_log_file=log.file,
-        access_log_format=log.format,
-        access_log_encoding=None if log.encoding is None else log.encoding.upper(),
-        default_config=None if mesh.proxy is None else _proxy(mesh.proxy),
-    )
-
-
-def _proxy(proxy: intent.ProxyDefaults) -> ProxySettings:
-    topology = _given(
-        num_trusted_proxies=proxy.trusted_proxies,
-        forward_client_cert_details=None if proxy.forward_client_cert is None else _CERTIFICATES[proxy.forward_client_cert],
-    )
-    settings = _given(concurrency=proxy.concurrency, proxy_metadata=proxy.metadata)
-    return ProxySettings(gateway_topology=GatewayTopology(**topology), **settings)  # type: ignore[arg-type]
 
 
 def mesh_objects(index: Index) -> Iterator[Made]:

@@ -74,7 +74,7 @@ INVALID_FACT = Code(
     title="a core Kubernetes object cannot be read as a fact",
     page="""
 meshgen reads Services, Pods, EndpointSlices, Deployments, Namespaces, ServiceAccounts and the names of Secrets to know ports,
-labels and endpoints.
+labels and endpoints; and, where no `Mesh` is given, istiod's MeshConfig in the ConfigMap `istio`.
 This one has a value of the wrong type where such a fact should stand, so that checks and routes that rest on it would be wrong.
 
 ```yaml
