@@ -38,6 +38,12 @@ a static bootstrap lets Envoy resolve the service's name, which leads to its vir
 detection, consistent hashing and locality see one host only. With a delivery of files the endpoints file is empty
 until something fills it, and requests get 503.
 
+```yaml
+kind: Service
+metadata: {name: catalog, namespace: shop}
+spec: {ports: [80]}        # and no endpoints, here or in an EndpointSlice
+```
+
 Declare the endpoints: EndpointSlices with their Pods, WorkloadEntries, or endpoints in the intent.
 """,
 )
@@ -234,6 +240,14 @@ UNKNOWN_HOSTS_REFUSED = Code(
 With `outboundTrafficPolicy: ALLOW_ANY` a sidecar passes what it does not know on to where the client was going. Only
 iptables can tell a sidecar where that was. On loopback sockets a request for an unknown host is answered with 502, as
 under `REGISTRY_ONLY`.
+
+```yaml
+kind: Project
+spec:
+  targets:
+    proxies:
+      - {name: webapp, namespace: shop, bind: loopback}    # and the Mesh does not say `outbound: registryOnly`
+```
 
 Declare what is called as ServiceEntries, or set `REGISTRY_ONLY`, which says what happens anyway.
 """,

@@ -90,6 +90,10 @@ OUTPUT_LOCKED = Code(
 Two runs that write to one directory would undo each other's work. The second one waits a little and then gives up
 without writing.
 
+```shell
+meshgen compile --env prod & meshgen compile --env test    # both write to out/istio
+```
+
 Run them one after the other, or give each an output directory of its own. The lock is bound to the running process:
 one that was killed holds none.
 """,
@@ -104,6 +108,11 @@ OUTPUT_NOT_WRITABLE = Code(
 No space left, no permission, a read-only file system, or a part of the output directory that is another file system.
 The output directory has its old content, unless the message says that a write was interrupted: then the next run
 completes it.
+
+```shell
+sudo meshgen compile      # out/istio belongs to root now
+meshgen compile           # and nobody else may write to it
+```
 
 Free some space or set the permissions right, and run again. The user who runs meshgen must be allowed to write to the
 output directory and to each directory in it that meshgen writes to.
@@ -135,6 +144,12 @@ INTERRUPTED_WRITE = Code(
     page="""
 An earlier run was killed while it replaced files, and what it left cannot be completed: a file that it was about to
 replace has been edited since, or what it had prepared is damaged or is not meshgen's. Nothing was touched.
+
+```shell
+meshgen compile                        # killed while it replaced files
+$EDITOR out/istio/shop/catalog.yaml    # one of those that it had not come to
+meshgen compile                        # would overwrite the edit
+```
 
 Keep the edit elsewhere and run again with `--force`, which completes the write and overwrites the file. Where the
 message names a leftover directory, look into it and delete it.

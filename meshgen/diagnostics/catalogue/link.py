@@ -373,6 +373,12 @@ UNUSED_SUPPRESSION = Code(
 The object has no finding of this code (any more). Left in place, the suppression would hide the next fault of that
 kind.
 
+```yaml
+metadata:
+  annotations:
+    meshgen/ignore: "MG0301: the second rule is kept for the next release"    # no rule of this object is unreachable
+```
+
 Remove the line from `meshgen/ignore`.
 """,
 )

@@ -31,6 +31,12 @@ No connection could be made to the address that the kubeconfig has, its certific
 that the kubeconfig trusts, or the answer took too long. Nothing was compared: an empty answer would look as if every
 object had been deleted.
 
+```yaml
+clusters:
+  - name: prod
+    cluster: {server: https://10.0.0.1:6443}    # nobody listens there
+```
+
 Check the address, the VPN or proxy in between, and whether `kubectl --context <context> version` answers.
 """,
 )
@@ -67,6 +73,10 @@ KIND_NOT_INSTALLED = Code(
 The API server serves no such resource in any version that Istio ever gave it: the CRD is missing, so Istio is not
 installed, or is too old. Objects of this kind count as not deployed, and applying them would fail.
 
+```shell
+kubectl get crd virtualservices.networking.istio.io    # Error from server (NotFound)
+```
+
 Install Istio's CRDs of the release that the project targets.
 """,
 )
@@ -79,6 +89,13 @@ CLUSTER_ANSWER = Code(
     page="""
 The answer was neither the objects nor a plain refusal: an overloaded or broken API server, a proxy that answers in
 its place, an expired login. The kind is left out of the comparison.
+
+```text
+HTTP/1.1 200 OK
+content-type: text/html
+
+<title>Log in</title>
+```
 
 The message has the status and the server's own words. Trying again is safe: meshgen only reads.
 """,
@@ -93,6 +110,13 @@ LEFT_ALONE = Code(
 The object is controlled by another object (`metadata.ownerReferences` with `controller: true`, such as a Flagger
 Canary), or is a WorkloadEntry that a virtual machine registered by itself. What meshgen would write there, its owner
 would undo.
+
+```yaml
+kind: VirtualService
+metadata:
+  ownerReferences:
+    - {apiVersion: flagger.app/v1beta1, kind: Canary, name: catalog, controller: true}
+```
 
 Take the object out of the sources, or end the other tool's claim to it.
 """,

@@ -58,24 +58,6 @@ Narrow the pattern, or split the file.
 """,
 )
 
-OUTSIDE_PROJECT = Code(
-    number="MG0023",
-    slug="outside-project",
-    severity=Severity.ERROR,
-    title="a source outside of the project's directory",
-    page="""
-A project is complete in itself: the same revision gives the same output on every machine. A path that leaves the
-directory of `meshgen.yaml` would depend on what lies beside it.
-
-```yaml
-spec:
-  sources: [../shared]
-```
-
-Move `meshgen.yaml` up to a directory that holds both, or copy the shared part in (a git subtree, for example).
-""",
-)
-
 LINK_LOOP = Code(
     number="MG0024",
     slug="link-loop",

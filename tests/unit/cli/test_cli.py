@@ -516,6 +516,14 @@ def test_fmt_leaves_what_it_cannot_read(text: str, empty: Path):
     assert run("fmt", "nowhere.yaml").exit_code == 2
 
 
+def test_fmt_says_what_it_cannot_format(empty: Path):
+    (empty / "shop.yaml").write_text("a\tb: 1\n")  # a key with a tab in it, which not every parser reads
+    result = run("fmt", "shop.yaml")
+    assert result.exit_code == 2
+    assert "error[MG0044]: `shop.yaml` cannot be formatted" in result.stderr
+    assert (empty / "shop.yaml").read_text() == "a\tb: 1\n"
+
+
 # --- the process ----------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("arguments", [["compile", "--stdout"], ["explain"], ["schema"], ["check"], ["--help"]])
 def test_nobody_reading_on_is_no_traceback(arguments: list[str], project: Path):

@@ -17,6 +17,7 @@ from meshgen.deliver.gitops import (
     substitutions,
 )
 from meshgen.diagnostics import UNKNOWN, Origin
+from meshgen.diagnostics.catalogue.delivery import FLUX_SUBSTITUTION
 from meshgen.emit.istio.artifact import Artifact
 from meshgen.json import JsonObject
 
@@ -129,6 +130,7 @@ def test_objects_that_flux_would_change_are_annotated_and_others_are_not():
     plain = Artifact(object={"kind": "Gateway", "metadata": {"name": "g"}, "spec": {"a": "$x {y}"}}, origin=UNKNOWN, owner="g")
     key = Artifact(object={"kind": "A", "metadata": {"name": "k", "annotations": {"${k}": "v"}}}, origin=UNKNOWN, owner="k")
     assert [d.message.split("`")[1] for d in substitutions((lua, plain, key))] == ["lua", "k"]
+    assert {d.code for d in substitutions((lua, plain, key))} == {FLUX_SUBSTITUTION}
     kept = keep_from_substitution((lua, plain, key))
     assert kept[0].object["metadata"] == {
         "name": "lua",
