@@ -1,13 +1,21 @@
 """meshgen: a declarative GitOps configuration compiler for service meshes.
 
-The public Python API: the kinds of the intent language and their parts, as a source uses them. They are imported on first use,
-so that `import meshgen` costs nothing.
+The public Python API: the kinds of the intent language and their parts, as a source uses them, and the stages for programs. All
+are imported on first use, so that `import meshgen` costs nothing.
 
 ```python
 from meshgen import Canary, Rule, Service
 
 catalog = Service("catalog", namespace="shop", ports=[80], versions=["v1", "v2"], routes=[Rule(to="v1")])
 mesh = [catalog, Canary("catalog-v2", namespace="shop", service=catalog, from_="v1", to="v2", weight=10)]
+```
+
+```python
+from meshgen import compile_project, diff_projects, trace_request
+
+before, after = compile_project("shop", revision="main"), compile_project("shop")
+print(diff_projects(before, after).changes)
+print(trace_request(after, "http://catalog/items", source="shop/webapp"))
 ```
 """
 
@@ -17,6 +25,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from meshgen.api import check_project as check_project
+    from meshgen.api import compile_project as compile_project
+    from meshgen.api import diff_projects as diff_projects
+    from meshgen.api import load_project as load_project
+    from meshgen.api import trace_request as trace_request
+    from meshgen.compare import Comparison as Comparison
+    from meshgen.diagnostics import Diagnostic as Diagnostic
     from meshgen.intent.access import Access as Access
     from meshgen.intent.access import AccessRule as AccessRule
     from meshgen.intent.access import Allow as Allow
@@ -91,7 +106,17 @@ if TYPE_CHECKING:
     from meshgen.intent.traffic import TcpConnections as TcpConnections
     from meshgen.intent.traffic import Traffic as Traffic
     from meshgen.intent.traffic import Warmup as Warmup
+    from meshgen.journey import Hop as Hop
+    from meshgen.journey import UnanswerableError as UnanswerableError
+    from meshgen.pipeline import Result as Result
 
+_STAGES = {
+    "api": "check_project compile_project diff_projects load_project trace_request",
+    "compare": "Comparison",
+    "diagnostics": "Diagnostic",
+    "journey": "Hop UnanswerableError",
+    "pipeline": "Result",
+}
 _PARTS = {
     "access": ("Access AccessRule Allow Audit Caller Condition Deny External JwtCaller NotCaller Operation Target"),
     "actions": (
@@ -115,7 +140,10 @@ _PARTS = {
         " LocalityFailover Outliers PortTraffic TcpConnections Traffic Warmup"
     ),
 }
-_MODULES = {name: f"meshgen.intent.{module}" for module, names in _PARTS.items() for name in names.split()}
+_MODULES = {
+    **{name: f"meshgen.{module}" for module, names in _STAGES.items() for name in names.split()},
+    **{name: f"meshgen.intent.{module}" for module, names in _PARTS.items() for name in names.split()},
+}
 
 __all__ = sorted(_MODULES)  # noqa: PLE0605 (made of the table above)
 

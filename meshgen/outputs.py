@@ -73,7 +73,6 @@ def envoy_tree(
     from meshgen.emit.envoy.delivery import files, rank  # noqa: PLC0415 (as above)
     from meshgen.emit.envoy.limits import delivery_limits  # noqa: PLC0415 (as above)
 
-    assert result.mesh is not None, "a result without a mesh has errors, and is not written"  # noqa: S101 (a bug of ours)
     snapshots, diagnostics = envoy_snapshots(result.mesh, proxies)
     contents: dict[str, bytes] = {}
     options = BootstrapOptions(certificates=output.certificates, admin_port=output.admin_port or -1)

@@ -37,14 +37,15 @@ if TYPE_CHECKING:
 class Result:
     """What a compile gives.
 
-    `project` and `mesh` are None where nothing could be read; `artifacts` is empty where an error forbids output.
+    `project` is None where there is none that can be read, and the mesh is empty then. `artifacts` is empty where an error
+    forbids output.
     """
 
     root: Path
+    mesh: Mesh
     project: Project | None = None
     environment: str = ""
     objects: tuple[IstioObject[IstioStruct], ...] = ()
-    mesh: Mesh | None = None
     artifacts: tuple[Artifact, ...] = ()
     proxies: tuple[Proxy, ...] = ()
     diagnostics: tuple[Diagnostic, ...] = ()
@@ -143,7 +144,10 @@ def all_proxies(mesh: Mesh, project: Project | None) -> tuple[Proxy, ...]:
 
 
 def _stands_for(named: Proxy, derived: Proxy) -> bool:
-    """Whether a named proxy is the one that was derived: it has its labels. A gateway may live in another namespace than its Gateway."""
+    """Whether a named proxy is the one that was derived: it has its labels.
+
+    A gateway may live in another namespace than its Gateway.
+    """
     same_place = named.namespace == derived.namespace or named.role is Role.GATEWAY
     labels = derived.labels.items()
     return named.role is derived.role and same_place and bool(labels) and labels <= named.labels.items()

@@ -63,7 +63,7 @@ def command(
         raise click.UsageError(message)
     pairs = tuple(_header(header) for header in headers)
     result = compile_sources((), directory, environment=environment, python=not no_python)
-    if result.failed or result.mesh is None:
+    if result.failed:
         Session(color=color, as_json=as_json).give_up(result)
     question = Question(url=url, method=method, headers=pairs, source=source, gateway=gateway, client_certificate=principal)
     try:

@@ -47,7 +47,7 @@ def render_outputs(case: Case) -> dict[str, bytes]:
 
 def _envoy(case: Case, result: Result) -> Iterator[tuple[str, bytes]]:
     chosen = [proxy for proxy in result.proxies if not case.proxies or proxy.id in case.proxies]
-    snapshots, _ = envoy_snapshots(result.mesh, chosen) if result.mesh is not None and not result.failed else ((), ())
+    snapshots, _ = envoy_snapshots(result.mesh, chosen) if not result.failed else ((), ())
     for snapshot in snapshots:
         place = Path("envoy") / snapshot.proxy.namespace / snapshot.proxy.name
         if "bootstrap" in case.envoy:
@@ -60,8 +60,6 @@ def _envoy(case: Case, result: Result) -> Iterator[tuple[str, bytes]]:
 def _trace(case: Case, result: Result) -> Iterator[str]:
     for arguments in case.trace:
         yield f"$ meshgen trace {shlex.join(arguments)}"
-        if result.mesh is None:
-            continue
         try:
             hops = ask(result.mesh, result.proxies, _question(arguments))
         except UnanswerableError as error:

@@ -1,0 +1,79 @@
+"""The stages for programs: load, compile, check, diff, trace. `from meshgen import compile_project` and so on.
+
+Each function is the stage of its name with the arguments that a program has; nothing here decides. The names say what they
+work on because `meshgen.check`, `meshgen.diff`, `meshgen.load` and `meshgen.trace` are rooms of this package.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from meshgen import journey, pipeline
+from meshgen.compare import Comparison, compare
+from meshgen.diagnostics import Diagnostic
+from meshgen.journey import Hop, Question
+from meshgen.load.load import Loaded, Options, load
+from meshgen.pipeline import Result
+
+
+def load_project(
+    root: Path | str = ".", *, environment: str | None = None, revision: str | None = None, python: bool = True
+) -> tuple[Loaded, tuple[Diagnostic, ...]]:
+    """The documents of the project in the directory `root`, each with its origin, and what is wrong with them.
+
+    `environment` is one of the project's, `revision` a git revision in place of the work tree; without `python`, Python sources
+    are refused. Nothing is raised for what stands in the sources.
+    """
+    return load(Path(root), Options(environment=environment, revision=revision, python=python))
+
+
+def compile_project(
+    root: Path | str = ".", *, environment: str | None = None, revision: str | None = None, python: bool = True
+) -> Result:
+    """The Istio artifacts, the mesh, its proxies and every finding of the project in `root`; arguments as of `load_project`.
+
+    `Result.failed` says whether an error forbids output. Nothing is written.
+    """
+    return pipeline.compile_project(Path(root), Options(environment=environment, revision=revision, python=python))
+
+
+def check_project(
+    root: Path | str = ".", *, environment: str | None = None, revision: str | None = None, python: bool = True
+) -> tuple[Diagnostic, ...]:
+    """What is wrong with the project in `root`, by place, severity and code; arguments as of `load_project`."""
+    return compile_project(root, environment=environment, revision=revision, python=python).diagnostics
+
+
+def diff_projects(before: Result, after: Result, *, traffic: bool = True) -> Comparison:
+    """What differs between two compiles, field by field; with `traffic`, also for requests at every proxy."""
+    return compare(before, after, traffic=traffic)
+
+
+def trace_request(
+    result: Result,
+    url: str,
+    *,
+    method: str = "GET",
+    headers: Mapping[str, str] | None = None,
+    source: str = "",
+    gateway: str = "",
+    client_certificate: str = "",
+) -> tuple[Hop, ...]:
+    """A request's way from proxy to proxy, each with its `Decision`.
+
+    `source` is the caller's proxy (`shop/webapp`); without it the client is outside of the mesh and arrives at a gateway, which
+    `gateway` names where several serve the host. `client_certificate` is the SPIFFE identity that such a client presents.
+
+    Raises:
+        UnanswerableError: for an unknown caller, gateway or scheme, with the nearest name.
+    """
+    question = Question(
+        url=url,
+        method=method,
+        headers=tuple((headers or {}).items()),
+        source=source,
+        gateway=gateway,
+        client_certificate=client_certificate,
+    )
+    return journey.ask(result.mesh, result.proxies, question)
