@@ -16,6 +16,10 @@ from meshgen.load.values import is_merge, merge_sources
 _SURROGATE = re.compile(r"\\u[dD][89abA-Fa-f][0-9a-fA-F]{2}")
 
 
+# What a caret stands under where only its start is known: one word, quoted or plain.
+_WORD = re.compile(r"""[^\s,:#'"\[\]{}]+|"[^"]*"|'[^']*'""")
+
+
 @dataclass(frozen=True, slots=True)
 class Position:
     """A stretch of one line, counted from 1; `end_column` is the column behind it."""
@@ -120,7 +124,10 @@ def _stretch(text: bytes, line: int, column: int | None, end: Mark | None) -> Po
     snippet = _line(decoded, line)
     if column is None:
         column = len(snippet) - len(snippet.lstrip())
-    stop = end.column if end is not None and end.line == line else len(snippet.rstrip())
+        word = None
+    else:
+        word = _WORD.match(snippet, column) if end is None else None
+    stop = end.column if end is not None and end.line == line else word.end() if word else len(snippet.rstrip())
     return Position(line + 1, column + 1, max(stop, column + 1) + 1, snippet)
 
 
