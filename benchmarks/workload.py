@@ -1,4 +1,4 @@
-"""The mesh that the benchmarks compile: `count` services, an intent file each, some five Istio objects each; and the same for Helm."""
+"""The mesh that the benchmarks compile, `count` services with an intent file and some five Istio objects each; also for Helm."""
 
 from __future__ import annotations
 
@@ -187,7 +187,6 @@ def write_chart(directory: Path, count: int) -> None:
     rows = ["services:"]
     for number in range(count):
         following = (number + 1) % count
-        rows.append(
-            f"  - {{name: svc-{number}, namespace: ns-{number // 100}, weight: 10, calls: [{{name: svc-{following}, namespace: ns-{following // 100}}}]}}"
-        )
+        calls = f"[{{name: svc-{following}, namespace: ns-{following // 100}}}]"
+        rows.append(f"  - {{name: svc-{number}, namespace: ns-{number // 100}, weight: 10, calls: {calls}}}")
     (directory / "values.yaml").write_text("\n".join(rows) + "\n")
