@@ -167,7 +167,8 @@ class Reader:
         target = node.node if isinstance(node, Alias) else node
         key = self._value(target, path) if isinstance(target, Scalar) and not is_merge(target) else None
         if isinstance(target, Scalar):
-            if is_merge(target) or isinstance(key, str):
+            # `8080:`, as in portLevelMtls, is one number to every reader, and kubectl makes this very text of it.
+            if is_merge(target) or isinstance(key, str) or (type(key) is int and str(key) == target.text):
                 return target.text
             shown = target.text if len(target.text) <= 40 else target.text[:40] + "…"
             message = f"the key `{shown}` is not a string"

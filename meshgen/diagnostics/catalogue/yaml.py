@@ -101,16 +101,16 @@ KEY_NOT_STRING = Code(
     severity=Severity.ERROR,
     title="a key that is not a string",
     page="""
-Objects of Kubernetes are JSON, whose keys are strings. A number, a truth value, null, a list or a map as a key has no
-JSON form.
+Objects of Kubernetes are JSON, whose keys are strings. A truth value, null, a list or a map as a key has no JSON form, nor has a
+number that can be written in more than one way. A plain integer such as `8080` is taken as its text, as kubectl does.
 
 ```yaml
 labels:
-  1: a          # the number 1
+  1.50: a       # 1.5 to some readers
   true: b       # a truth value
 ```
 
-Put the key in quotes: `"1": a`.
+Put the key in quotes: `"true": b`.
 """,
 )
 
