@@ -127,7 +127,7 @@ def resolve_all(
         return ()
     if type(destinations[0]) is Destination:
         target = resolve(destinations[0], intent, own, (*path, "to", "version"), index, report)
-        return None if target is None else (target,)
+        return None if target is None else (replace(target, origin=intent.at(*path, "to")),)
     found: list[Target] = []
     complete = True
     for position, share in enumerate(destinations):

@@ -25,6 +25,7 @@ from meshgen.check.rules.references import (
     mg0116_subset_taken,
     mg0117_policy_taken,
     mg0128_hidden_from_gateway,
+    mg0130_unknown_egress_host,
 )
 from meshgen.check.rules.resilience import (
     mg0601_retries_cut_by_timeout,
@@ -65,6 +66,7 @@ RULES: tuple[Rule, ...] = (
     mg0116_subset_taken.RULE,
     mg0117_policy_taken.RULE,
     mg0128_hidden_from_gateway.RULE,
+    mg0130_unknown_egress_host.RULE,
     mg0301_unreachable_rule.RULE,
     mg0302_zero_weights.RULE,
     mg0303_weights_not_100.RULE,

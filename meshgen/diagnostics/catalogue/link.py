@@ -343,6 +343,26 @@ Add the gateway's namespace to `exportTo`.
 """,
 )
 
+UNKNOWN_EGRESS_HOST = Code(
+    number="MG0130",
+    slug="unknown-egress-host",
+    severity=Severity.WARNING,
+    title="a Sidecar shows its workloads a host that does not exist",
+    page="""
+A Sidecar names what its workloads may see; of an intent these are the services that it `calls`. A name that no service has
+shows nothing, and the service that was meant stays hidden: its requests leave the mesh as those for any unknown host.
+
+```yaml
+kind: Service
+metadata: {name: webapp, namespace: shop}
+spec: {calls: [catalgo]}      # the Service is `catalog`
+```
+
+Write the service's name, `name.namespace` in an intent and `namespace/host` in a Sidecar.
+""",
+    same_as=("KIA1004",),
+)
+
 MALFORMED_SUPPRESSION = Code(
     number="MG0190",
     slug="malformed-suppression",

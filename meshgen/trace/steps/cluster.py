@@ -38,7 +38,8 @@ def find_upstream(walk: Walk, name: str) -> Upstream:
         kind = string(message(cluster, "cluster_type"), "name")
     endpoints = _endpoints(walk, cluster, kind, name)
     failure = _why_not_served(walk, kind, endpoints)
-    reason = failure or ("to the original destination" if kind == "ORIGINAL_DST" else f"{len(endpoints)} endpoints")
+    counted = f"{len(endpoints)} endpoint{'' if len(endpoints) == 1 else 's'}"
+    reason = failure or ("to the original destination" if kind == "ORIGINAL_DST" else counted)
     walk.note("cluster", name, f"{kind}: {reason}", source=source_of(cluster))
     return Upstream(name=name, kind=kind, endpoints=endpoints, failure=failure)
 

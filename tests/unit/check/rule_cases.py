@@ -211,6 +211,15 @@ metadata: {name: cert, namespace: shop}
         + gateway(HTTP_SERVER)
         + route("{hosts: [a.example], gateways: [edge], exportTo: [., infra]}"),
     ),
+    Case(
+        "MG0130",
+        bad=service() + istio("Sidecar", "web", "{egress: [{hosts: [./*, shop/catalgo.shop.svc.cluster.local]}]}"),
+        place="spec.egress[0].hosts[1]",
+        message="sidecar `web` shows its workloads the unknown service `catalgo.shop.svc.cluster.local`",
+        good=service()
+        + route("{hosts: [a.example], http: [{directResponse: {status: 200}}]}")
+        + istio("Sidecar", "web", "{egress: [{hosts: [./*, shop/catalog.shop.svc.cluster.local, '*/a.example', ~/b.example]}]}"),
+    ),
 )
 
 TRAFFIC = (
