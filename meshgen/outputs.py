@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from meshgen.deliver.gitops import Delivery, gitops_files, keep_from_substitution
+from meshgen.deliver.gitops import Delivery, gitops_files, keep_from_substitution, placeholders
 from meshgen.deliver.layout import Layout, layout, render
 from meshgen.deliver.manifest import MANIFEST, parse_manifest
-from meshgen.diagnostics import Diagnostic, sort_diagnostics
+from meshgen.diagnostics import Diagnostic, Origin, sort_diagnostics
 from meshgen.emit.istio import Artifact
-from meshgen.load.project import EnvoyOutput, IstioOutput, Project
+from meshgen.load.project import PROJECT_FILE, EnvoyOutput, IstioOutput, Project
 from meshgen.mesh import Proxy
 from meshgen.pipeline import Result, envoy_snapshots
 
@@ -34,12 +34,14 @@ def istio_tree(result: Result, output: IstioOutput, directory: Path) -> OutputTr
     return OutputTree(directory=directory, files=render(plans, kustomization=output.kustomization))
 
 
-def delivery_tree(project: Project, name: str, directory: Path) -> OutputTree | None:
+def delivery_tree(project: Project, name: str, directory: Path) -> tuple[OutputTree | None, tuple[Diagnostic, ...]]:
     """The Argo CD and Flux objects that bring the Istio tree to a cluster; None where the project asks for neither."""
     output = project.outputs.istio
     if output is None or (output.deliver.argocd is None and output.deliver.flux is None):
-        return None
+        return None, ()
+    place = Origin(PROJECT_FILE).at("spec", "outputs", "istio", "deliver")
     files: dict[str, bytes] = {}
+    diagnostics: tuple[Diagnostic, ...] = ()
     if (argocd := output.deliver.argocd) is not None:
         delivery = Delivery(
             name=argocd.name or name,
@@ -52,16 +54,21 @@ def delivery_tree(project: Project, name: str, directory: Path) -> OutputTree | 
             kustomization=output.kustomization,
         )
         files |= gitops_files(delivery, flux=False)
+        diagnostics += placeholders(delivery, place.at("argocd"))
     if (flux := output.deliver.flux) is not None:
         delivery = Delivery(
             name=flux.name or name,
             repo_url=flux.repository,
+            target_revision=flux.revision,
             path=flux.path or output.directory,
             flux_namespace=flux.namespace,
+            flux_interval=flux.interval,
+            flux_prune=flux.prune,
             kustomization=output.kustomization,
         )
         files |= gitops_files(delivery, argocd=False)
-    return OutputTree(directory=directory, files=files)
+        diagnostics += placeholders(delivery, place.at("flux"))
+    return OutputTree(directory=directory, files=files), diagnostics
 
 
 def envoy_tree(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -140,7 +140,8 @@ def all_proxies(mesh: Mesh, project: Project | None) -> tuple[Proxy, ...]:
     named = [_named_proxy(target) for target in project.targets.proxies] if project is not None else []
     derived = (proxy for proxy in derive_proxies(mesh) if not any(_stands_for(other, proxy) for other in named))
     proxies = {proxy.id: proxy for proxy in (*derived, *named)}
-    return tuple(proxies[key] for key in sorted(proxies))
+    version = (project or Project()).targets.istio
+    return tuple(replace(proxies[key], istio_version=version) for key in sorted(proxies))
 
 
 def _stands_for(named: Proxy, derived: Proxy) -> bool:

@@ -110,7 +110,7 @@ def _choose(result: Result, wanted: tuple[str, ...]) -> tuple[Proxy, ...] | None
 def _trees(
     result: Result, output: Path | None, targets: tuple[str, ...], wanted: tuple[Proxy, ...] | None
 ) -> tuple[list[OutputTree], tuple[Diagnostic, ...]]:
-    """What is to be written: Istio objects, their delivery, Envoy configuration; and what Envoy cannot be told."""
+    """What is to be written: Istio objects, their delivery, Envoy configuration; and what is missing for it, or is left out."""
     from meshgen.load.project import EnvoyOutput, IstioOutput
     from meshgen.outputs import delivery_tree, envoy_tree, istio_tree, with_other_proxies
 
@@ -123,17 +123,18 @@ def _trees(
     elif envoy is None and project.targets.proxies:
         envoy = EnvoyOutput()
     trees = []
+    diagnostics: tuple[Diagnostic, ...] = ()
     if istio is not None:
         trees.append(istio_tree(result, istio, output / "istio" if output else result.root / istio.directory))
         base = output or (result.root / istio.directory).parent
-        delivery = delivery_tree(project, result.root.absolute().name, base / "deliver")
+        delivery, diagnostics = delivery_tree(project, result.root.absolute().name, base / "deliver")
         trees += [delivery] if delivery else []
     if envoy is None:
-        return trees, ()
+        return trees, diagnostics
     directory = output / "envoy" if output else result.root / envoy.directory
     tree, found = envoy_tree(result, envoy, directory, result.proxies if wanted is None else wanted)
     trees.append(tree if wanted is None else with_other_proxies(tree, wanted))
-    return trees, found
+    return trees, (*diagnostics, *found)
 
 
 def _check(session: Session, trees: list[OutputTree]) -> tuple[list[JsonValue], list[Diagnostic]]:

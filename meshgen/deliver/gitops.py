@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from meshgen.diagnostics import Diagnostic, Origin
-from meshgen.diagnostics.catalogue.delivery import DELIVERY_PLACEHOLDER, FLUX_SUBSTITUTION
+from meshgen.diagnostics.catalogue.delivery import DELIVERY_PLACEHOLDER
 from meshgen.emit.istio.artifact import Artifact
 from meshgen.emit.istio.yaml_writer import dump_documents
 from meshgen.json import JsonObject, JsonValue
@@ -50,6 +50,8 @@ class Delivery:
     argocd_namespace: str = "argocd"
     argocd_project: str = "default"
     flux_namespace: str = "flux-system"
+    flux_interval: str = "10m"
+    flux_prune: bool = True
     kustomization: bool = False  # whether the tree has a kustomization.yaml
     owned_elsewhere: tuple[OwnedElsewhere, ...] = ()
 
@@ -65,23 +67,16 @@ def gitops_files(delivery: Delivery, *, argocd: bool = True, flux: bool = True) 
 
 
 def placeholders(delivery: Delivery, origin: Origin) -> tuple[Diagnostic, ...]:
-    """One MG0809 for each setting that stands as a placeholder; `origin` is the project's `delivery`."""
-    missing = [
-        name
-        for name, value in (
-            ("repoURL", delivery.repo_url),
-            ("targetRevision", delivery.target_revision),
-            ("path", delivery.path),
-        )
-        if value is None
-    ]
+    """One MG0809 for each setting that stands as a placeholder; `origin` is the project's `deliver.argocd` or `deliver.flux`."""
+    settings = {"repository": delivery.repo_url, "revision": delivery.target_revision, "path": delivery.path}
     return tuple(
         DELIVERY_PLACEHOLDER.at(
             origin,
-            f"the delivery `{delivery.name}` has no `{name}`: it stands as `REPLACE-ME` in the Argo CD and Flux examples",
-            help=f"set `delivery.{name}` in the project file",
+            f"the delivery `{delivery.name}` has no `{name}`: it stands as `REPLACE-ME` in what is written",
+            help=f"set `{name}` here",
         )
-        for name in missing
+        for name, value in settings.items()
+        if value is None
     )
 
 
@@ -167,11 +162,11 @@ def flux_objects(delivery: Delivery) -> tuple[JsonObject, JsonObject]:
         "kind": "Kustomization",
         "metadata": dict(metadata),
         "spec": {
-            "interval": "10m",
+            "interval": delivery.flux_interval,
             "retryInterval": "2m",
             "timeout": "3m",
             "path": f"./{delivery.path or REPLACE_PATH}",
-            "prune": True,
+            "prune": delivery.flux_prune,
             "wait": True,
             "sourceRef": {"kind": "GitRepository", "name": delivery.name},
         },
@@ -194,19 +189,6 @@ def keep_from_substitution(artifacts: Iterable[Artifact]) -> tuple[Artifact, ...
     An annotation that is already there stays.
     """
     return tuple(_without_substitution(artifact) if has_variable(artifact.object) else artifact for artifact in artifacts)
-
-
-def substitutions(artifacts: Iterable[Artifact]) -> tuple[Diagnostic, ...]:
-    """MG0810 for each artifact that Flux's `postBuild` would change, without `keep_from_substitution`."""
-    return tuple(
-        FLUX_SUBSTITUTION.at(
-            artifact.origin,
-            f"{artifact.kind} `{artifact.name}` has `${{…}}` in it, which Flux replaces where `postBuild.substitute` is on",
-            help=f"annotate it with `{SUBSTITUTE_ANNOTATION}: disabled`",
-        )
-        for artifact in artifacts
-        if has_variable(artifact.object) and SUBSTITUTE_ANNOTATION not in _annotations(artifact)
-    )
 
 
 def has_variable(value: JsonValue) -> bool:

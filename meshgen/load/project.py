@@ -81,10 +81,11 @@ class ArgoCd(_Model):
 
 
 class Flux(_Model):
-    """A Flux `Kustomization` beside the output (kustomize.toolkit.fluxcd.io/v1)."""
+    """A Flux `GitRepository` and its `Kustomization` beside the output (kustomize.toolkit.fluxcd.io/v1)."""
 
-    repository: str  # the name of the GitRepository
-    path: InsidePath | None = None
+    repository: str  # the GitRepository's url
+    revision: str | None = None  # a branch, `refs/tags/<tag>` or a commit; `REPLACE-ME` where it is not said
+    path: InsidePath | None = None  # of the output in that repository; the output's directory by default
     name: Name | None = None
     namespace: Name = "flux-system"
     interval: str = "10m"
@@ -124,13 +125,6 @@ class Outputs(_Model):
     envoy: EnvoyOutput | None = None
 
 
-class ProxyPort(_Model):
-    """A port on which the proxy's own workload listens (inbound), or on which a gateway's listener is bound elsewhere."""
-
-    port: int = Field(ge=1, le=65535)
-    bind: int | None = Field(default=None, ge=1, le=65535)  # the port to open for it, where it is another
-
-
 class ProxyTarget(_Model):
     """One proxy to compile to Envoy."""
 
@@ -142,7 +136,6 @@ class ProxyTarget(_Model):
     locality: str = ""  # region/zone/subzone
     ip: str = ""
     bind: Literal["iptables", "loopback"] = "iptables"  # how connections reach a sidecar
-    ports: list[ProxyPort] = Field(default_factory=list)
 
 
 def _version(text: str) -> str:
@@ -155,10 +148,9 @@ Version = Annotated[str, AfterValidator(_version)]
 
 
 class Targets(_Model):
-    """The versions and proxies that the output is made for."""
+    """The version and the proxies that the output is made for."""
 
-    istio: Version = "1.31.0"
-    envoy: Version = "1.40"
+    istio: Version = "1.31.0"  # what an EnvoyFilter's `proxyVersion` is compared with
     proxies: list[ProxyTarget] = Field(default_factory=list)
 
 

@@ -41,7 +41,6 @@ class Proxy:
     network: str = ""
     capture: Capture = Capture.IPTABLES
     istio_version: str = "1.31.0"
-    envoy_version: str = "1.40"
     origin: Origin = field(default=UNKNOWN, compare=False)
 
     @property

@@ -162,34 +162,18 @@ DELIVERY_PLACEHOLDER = Code(
     severity=Severity.INFO,
     title="the Argo CD or Flux example has a placeholder",
     page="""
-The example documents beside the output name the git repository that the output is committed to. What the project does
-not say stands in them as `REPLACE-ME`, and they do not work before it is replaced.
+The documents beside the output name the git repository that the output is committed to. What the project does not say
+stands in them as `REPLACE-ME`, and they do not work before it is replaced.
 
 ```yaml
 # meshgen.yaml
-delivery:
-  repoURL: https://git.example.com/shop/mesh.git
-  targetRevision: main
-  path: deploy/mesh
-```
-""",
-)
-
-FLUX_SUBSTITUTION = Code(
-    number="MG0810",
-    slug="flux-would-substitute",
-    severity=Severity.WARNING,
-    title="Flux would replace `${…}` in this object",
-    page="""
-With `postBuild.substitute` on, Flux replaces `${name}` anywhere in the text of an object, and a name that it does not
-know by nothing: a Lua filter, a Wasm configuration or an access log format comes out broken, without an error.
-Envoy's own `%REQ(name)%` is safe.
-
-```yaml
-text: "${name}"      # Flux writes: ""
+spec:
+  outputs:
+    istio:
+      deliver:
+        flux: {repository: "https://git.example.com/shop/mesh.git"}    # and no revision
 ```
 
-Write `$${name}` where Flux is the only way to the cluster, or set `kustomize.toolkit.fluxcd.io/substitute: disabled`
-on the object, as meshgen does for the objects that it generates when the project delivers to Flux.
+Say the branch, the tag (`refs/tags/v1`) or the commit: `revision: main`.
 """,
 )

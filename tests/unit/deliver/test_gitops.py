@@ -14,10 +14,8 @@ from meshgen.deliver.gitops import (
     gitops_files,
     keep_from_substitution,
     placeholders,
-    substitutions,
 )
 from meshgen.diagnostics import UNKNOWN, Origin
-from meshgen.diagnostics.catalogue.delivery import FLUX_SUBSTITUTION
 from meshgen.emit.istio.artifact import Artifact
 from meshgen.json import JsonObject
 
@@ -116,7 +114,7 @@ def test_what_the_project_does_not_say_is_a_placeholder_with_a_diagnostic():
     text = b"".join(gitops_files(delivery).values()).decode()
     assert text.count("REPLACE-ME.example/REPLACE-ME.git") == 2
     found = placeholders(delivery, Origin("meshgen.yaml"))
-    assert [(d.code.number, d.message.split("`")[3]) for d in found] == [("MG0809", "repoURL"), ("MG0809", "targetRevision")]
+    assert [(d.code.number, d.message.split("`")[3]) for d in found] == [("MG0809", "repository"), ("MG0809", "revision")]
     assert placeholders(DELIVERY, UNKNOWN) == ()
     assert b"REPLACE-ME" not in b"".join(gitops_files(DELIVERY).values())
 
@@ -129,8 +127,6 @@ def test_objects_that_flux_would_change_are_annotated_and_others_are_not():
     )
     plain = Artifact(object={"kind": "Gateway", "metadata": {"name": "g"}, "spec": {"a": "$x {y}"}}, origin=UNKNOWN, owner="g")
     key = Artifact(object={"kind": "A", "metadata": {"name": "k", "annotations": {"${k}": "v"}}}, origin=UNKNOWN, owner="k")
-    assert [d.message.split("`")[1] for d in substitutions((lua, plain, key))] == ["lua", "k"]
-    assert {d.code for d in substitutions((lua, plain, key))} == {FLUX_SUBSTITUTION}
     kept = keep_from_substitution((lua, plain, key))
     assert kept[0].object["metadata"] == {
         "name": "lua",
@@ -138,5 +134,4 @@ def test_objects_that_flux_would_change_are_annotated_and_others_are_not():
     }
     assert kept[1] is plain
     assert kept[2].object["metadata"]["annotations"]["${k}"] == "v"  # type: ignore[index,call-overload]
-    assert substitutions(kept) == ()
     assert lua.object["metadata"] == {"name": "lua"}

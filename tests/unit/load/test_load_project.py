@@ -29,9 +29,8 @@ spec:
     envoy: {directory: envoy, delivery: filesystem}
   targets:
     istio: "1.31"
-    envoy: 1.40.0
     proxies:
-      - {name: storefront, namespace: shop, role: gateway, labels: {istio: ingressgateway}, ports: [{port: 443, bind: 8443}]}
+      - {name: storefront, namespace: shop, role: gateway, labels: {istio: ingressgateway}}
       - {name: catalog, serviceAccount: catalog, locality: a/b/c, ip: 127.0.0.2, bind: loopback}
   defaults: {namespace: shop}
 """
