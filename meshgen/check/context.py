@@ -9,7 +9,7 @@ from typing import TypeVar, cast
 
 from meshgen.diagnostics import did_you_mean
 from meshgen.istio.gateway import Gateway, Server
-from meshgen.istio.hosts import CLUSTER_DOMAIN, covering, is_wildcard, overlaps
+from meshgen.istio.hosts import SERVICE_SUFFIX, covering, is_wildcard, overlaps
 from meshgen.istio.object import IstioObject
 from meshgen.istio.virtual_service import VirtualService
 from meshgen.mesh import Mesh, Service
@@ -23,7 +23,6 @@ _MOST_COMPARISONS = 50_000
 """A search for a near name looks at all names. After so many comparisons the rest of the findings go without, for they would take
 longer than all rules together: a tree in which that many names are wrong needs other help."""
 
-_SUFFIX = f".svc.{CLUSTER_DOMAIN}"
 
 
 class Context:
@@ -164,8 +163,15 @@ class Context:
         return LabelIndex([(service.namespace, service.selector, service) for service in self.mesh.services if service.selector])
 
     def is_selected(self, namespace: str, labels: Mapping[str, str]) -> bool:
-        """Whether a workload carries these labels, or a Service selects workloads by them."""
+        """Whether a workload carries these labels, or a Service or a Gateway selects workloads by them."""
+        if tuple(sorted(labels.items())) in self._gateway_labels:
+            return True
         return bool(self.mesh.workloads_in(namespace, labels) or self._service_labels.picked(namespace, labels))
+
+    @cached_property
+    def _gateway_labels(self) -> frozenset[tuple[tuple[str, str], ...]]:
+        """The selectors of all Gateways: their workloads are often installed by another repository."""
+        return frozenset(tuple(sorted((each.spec.selector or {}).items())) for each in self.mesh.of_kind(Gateway))
 
     def services_behind(self, namespace: str, selector: Mapping[str, str]) -> tuple[Service, ...]:
         """The services backed by the workloads that a policy of a namespace selects; of all namespaces for the root's."""
@@ -196,7 +202,7 @@ class ServerOf:
 
 def split_cluster_host(host: str) -> tuple[str, str] | None:
     """Name and namespace of a host of the cluster's domain; None for any other."""
-    if not host.endswith(_SUFFIX):
+    if not host.endswith(SERVICE_SUFFIX):
         return None
-    name, _, namespace = host.removesuffix(_SUFFIX).rpartition(".")
+    name, _, namespace = host.removesuffix(SERVICE_SUFFIX).rpartition(".")
     return (name, namespace) if name and "." not in name else None

@@ -170,8 +170,8 @@ def shuffle(source: Path, target: Path, chance: random.Random) -> None:
         for number, file in enumerate(path for path in folder.iterdir() if path.is_file()):
             if file.name == PROJECT_FILE:
                 (place / file.name).write_text(file.read_text())
-            elif file.suffix == ".py":
-                (place / f"m{number}.py").write_text(file.read_text())
+            elif file.suffix == ".py" or "{%" in file.read_text():  # programs and templates are one piece
+                (place / f"m{number}{file.suffix}").write_text(file.read_text())
             else:
                 documents += file.read_text().split("\n---\n")
         chance.shuffle(documents)

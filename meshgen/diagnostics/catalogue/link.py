@@ -396,7 +396,7 @@ kind.
 ```yaml
 metadata:
   annotations:
-    meshgen/ignore: "MG0301: the second rule is kept for the next release"    # no rule of this object is unreachable
+    meshgen/ignore: MG0301 the second rule is kept for the next release    # no rule of this object is unreachable
 ```
 
 Remove the line from `meshgen/ignore`.

@@ -124,7 +124,10 @@ REFERENCES = (
         bad=deployment("catalog") + policy("{selector: {matchLabels: {app: catlog}}}"),
         place="spec.selector.matchLabels",
         message="AuthorizationPolicy `access` selects no workload of namespace `shop`",
-        good=deployment("catalog") + policy("{selector: {matchLabels: {app: catalog}}}"),
+        good=deployment("catalog")
+        + gateway(HTTP_SERVER)
+        + policy("{selector: {matchLabels: {app: catalog}}}")
+        + istio("PeerAuthentication", "edge", "{selector: {matchLabels: {istio: edge}}}"),
     ),
     Case(
         "MG0111",
