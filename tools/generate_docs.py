@@ -73,9 +73,11 @@ def intent_page() -> str:
     for name in sorted(definitions):
         definition = definitions[name]
         lines += ["", f"## {name}", "", (definition.get("description") or "").strip()]
-        if definition.get("properties"):
+        # A kind's fields are those of its spec; apiVersion, kind and metadata are every kind's.
+        fields = definition.get("properties", {}).get("spec", definition).get("properties", {})
+        if fields:
             lines += ["", "| field | type | says |", "| --- | --- | --- |"]
-        for field, value in definition.get("properties", {}).items():
+        for field, value in fields.items():
             says = " ".join((value.get("description") or value.get("title") or "").split()).replace("|", "\\|")
             lines.append(f"| `{field}` | {described(value)} | {says} |")
     return "\n".join(lines) + "\n"

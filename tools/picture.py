@@ -19,7 +19,7 @@ def main() -> int:
     """Reads ANSI text, writes the picture."""
     title, target = sys.argv[1:3]
     lines = sys.stdin.read().rstrip("\n")
-    width = max(len(Text.from_ansi(line).plain) for line in lines.splitlines()) + 2
+    width = min(118, max(len(Text.from_ansi(line).plain) for line in lines.splitlines()) + 2)
     console = Console(record=True, width=width, file=io.StringIO(), force_terminal=True)
     console.print(Text.from_ansi(lines))
     svg = console.export_svg(title=title, theme=DIMMED_MONOKAI, unique_id="meshgen")
