@@ -35,7 +35,6 @@ class ServicePort(_Fact, frozen=True, kw_only=True, rename="camel"):
     protocol: str = "TCP"
     target_port: int | str | None = None
     app_protocol: str | None = None
-    node_port: int | None = None
 
 
 class ServiceSpec(_Fact, frozen=True, kw_only=True, rename="camel"):
@@ -47,8 +46,6 @@ class ServiceSpec(_Fact, frozen=True, kw_only=True, rename="camel"):
     cluster_ip: str = field(default="", name="clusterIP")
     cluster_ips: tuple[str, ...] = field(default=(), name="clusterIPs")
     external_name: str = ""
-    traffic_distribution: str = ""
-    publish_not_ready_addresses: bool = False
 
 
 class Service(_Fact, frozen=True, kw_only=True, rename="camel"):
@@ -72,7 +69,6 @@ class EndpointConditions(_Fact, frozen=True, kw_only=True, rename="camel"):
 
     ready: bool | None = None
     serving: bool | None = None
-    terminating: bool | None = None
 
 
 class SliceEndpoint(_Fact, frozen=True, kw_only=True, rename="camel"):
@@ -81,7 +77,6 @@ class SliceEndpoint(_Fact, frozen=True, kw_only=True, rename="camel"):
     addresses: tuple[str, ...] = ()
     conditions: EndpointConditions = EndpointConditions()
     target_ref: TargetReference | None = None
-    node_name: str = ""
     zone: str = ""
 
 
@@ -98,7 +93,6 @@ class EndpointSlice(_Fact, frozen=True, kw_only=True, rename="camel"):
     """A discovery.k8s.io/v1 EndpointSlice."""
 
     metadata: ObjectMeta
-    address_type: str = "IPv4"
     ports: tuple[EndpointPort, ...] = ()
     endpoints: tuple[SliceEndpoint, ...] = ()
     origin: Origin = UNKNOWN
@@ -123,7 +117,6 @@ class PodSpec(_Fact, frozen=True, kw_only=True, rename="camel"):
 
     service_account_name: str = ""
     containers: tuple[Container, ...] = ()
-    node_name: str = ""
 
 
 class PodStatus(_Fact, frozen=True, kw_only=True, rename="camel"):
@@ -153,7 +146,6 @@ class WorkloadSpec(_Fact, frozen=True, kw_only=True, rename="camel"):
     """`spec` of a Deployment, StatefulSet or DaemonSet."""
 
     template: PodTemplate = PodTemplate()
-    replicas: int | None = None
 
 
 class PodOwner(_Fact, frozen=True, kw_only=True, rename="camel"):

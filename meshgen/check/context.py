@@ -24,7 +24,6 @@ _MOST_COMPARISONS = 50_000
 longer than all rules together: a tree in which that many names are wrong needs other help."""
 
 
-
 class Context:
     """A mesh and what rules ask of it."""
 

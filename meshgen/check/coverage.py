@@ -10,11 +10,6 @@ _ANY_PATH = (".*", "/.*")
 _EVERYTHING = HTTPMatchRequest()
 
 
-def takes_everything(match: HTTPMatchRequest) -> bool:
-    """Whether a match takes every request, whatever it is."""
-    return covers(match, _EVERYTHING)
-
-
 def covers(first: HTTPMatchRequest, second: HTTPMatchRequest) -> bool:
     """Whether `first` takes every request that `second` takes. False where that cannot be known (regular expressions)."""
     return (

@@ -53,6 +53,11 @@ class IntentObject(Generic[I_co]):
         return f"{self.model.KIND} {self.model.namespace}/{self.model.name}"
 
     @property
+    def spoken(self) -> str:
+        """What messages call it: "Canary `catalog-v2`"."""
+        return f"{self.model.KIND} `{self.model.name}`"
+
+    @property
     def sort_key(self) -> tuple[str, str, str]:
         """Kind, namespace, name: the order in which intents are read, whatever the order of the documents."""
         return (self.model.KIND, self.model.namespace, self.model.name)

@@ -63,7 +63,6 @@ WholePercent: TypeAlias = Annotated[int, Field(ge=0, le=100), BeforeValidator(_p
 
 PortNumber: TypeAlias = Annotated[int, Field(ge=1, le=65535)]
 Count: TypeAlias = Annotated[int, Field(ge=0, le=2147483647)]
-Positive: TypeAlias = Annotated[int, Field(ge=1, le=2147483647)]
 Labels: TypeAlias = dict[str, str]
 
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")

@@ -12,11 +12,13 @@ from typing import TypeVar
 from meshgen.values import is_ip
 
 CLUSTER_DOMAIN = "cluster.local"
+SERVICE_SUFFIX = f".svc.{CLUSTER_DOMAIN}"
+"""What the host of every Kubernetes service ends with."""
 
 T = TypeVar("T")
 
 
-def fully_qualified(host: str, namespace: str, domain: str = CLUSTER_DOMAIN) -> str:
+def fully_qualified(host: str, namespace: str) -> str:
     """A host as an object of `namespace` writes it, fully qualified.
 
     Only a name without any dot is short: `catalog` becomes `catalog.shop.svc.cluster.local`, `catalog.shop` stays as it is.
@@ -28,7 +30,16 @@ def fully_qualified(host: str, namespace: str, domain: str = CLUSTER_DOMAIN) -> 
     """
     if not host or "." in host or host == "*" or is_ip(host):
         return host
-    return f"{host}.{namespace}.svc.{domain}" if namespace else f"{host}.svc.{domain}"
+    return service_host(host, namespace) if namespace else f"{host}{SERVICE_SUFFIX}"
+
+
+def service_host(name: str, namespace: str) -> str:
+    """The host of a Kubernetes service.
+
+    >>> service_host("catalog", "shop")
+    'catalog.shop.svc.cluster.local'
+    """
+    return f"{name}.{namespace}{SERVICE_SUFFIX}"
 
 
 def is_wildcard(host: str) -> bool:

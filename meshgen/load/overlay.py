@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from meshgen.diagnostics import Diagnostic, JsonPath, Origin, Related, did_you_mean
 from meshgen.diagnostics.catalogue.project import INVALID_OVERLAY, OVERLAY_WITHOUT_BASE
-from meshgen.json import JsonObject, JsonValue
+from meshgen.json import JsonObject, merge_patch
 from meshgen.load.document import Document
 
 ANNOTATION = "meshgen/overlay"
@@ -107,18 +107,11 @@ def _merge(
         elif isinstance(value, dict) and isinstance(before, dict):
             merged[key] = _merge(before, value, here, overlay, origins)
         elif value != before or type(value) is not type(before):
-            merged[key] = _without_nulls(value)
+            merged[key] = merge_patch(None, value)
             for inner in [known for known in origins if known[: len(here)] == here]:
                 del origins[inner]
             origins[here] = overlay.origin_of(*here)
     return merged
-
-
-def _without_nulls(value: JsonValue) -> JsonValue:
-    """A map that replaces no map merges into an empty one, so its nulls are gone; lists stay as they are."""
-    if not isinstance(value, dict):
-        return value
-    return {key: _without_nulls(item) for key, item in value.items() if item is not None}
 
 
 def _without_controls(value: JsonObject) -> JsonObject:

@@ -52,7 +52,7 @@ class Changes:
     def _check(self, change: IntentObject[Canary] | IntentObject[Mirror], key: ServiceKey) -> bool:
         if self.index.knows_service(key):
             return True
-        message = f"{_title(change)} is about the service `{key[1]}`, which nobody declares"
+        message = f"{change.spoken} is about the service `{key[1]}`, which nobody declares"
         self.report.append(UNKNOWN_INTENT_REFERENCE.at(change.at("spec", "service"), message, help=self.index.suggestion(key)))
         return False
 
@@ -72,7 +72,7 @@ class Changes:
             if canary.model.match is None:
                 first = owners.setdefault(canary.model.from_, canary)
                 if first is not canary:
-                    message = f"{_title(canary)} and {_title(first)} both take requests from `{canary.model.from_}`"
+                    message = f"{canary.spoken} and {first.spoken} both take requests from `{canary.model.from_}`"
                     related = [Related(first.at("spec", "from"), f"`{first.model.name}` takes them here")]
                     hint = "run one after the other, or write the shares as a `split` in the Service's routes"
                     self.report.append(
@@ -116,7 +116,7 @@ class Changes:
             if id(change) not in self._used:
                 version = change.model.from_
                 what = f"version `{version}` of `{change.model.service}`" if version else f"`{change.model.service}`"
-                message = f"no rule sends to {what}, which {_title(change)} is about"
+                message = f"no rule sends to {what}, which {change.spoken} is about"
                 hint = self._help(change)
                 self.report.append(CANARY_WITHOUT_RULE.at(change.at("spec", "from"), message, help=hint))
 
@@ -179,7 +179,7 @@ class Changes:
         try:
             matches = both(draft.matches, http_matches(match, change.model.namespace))
         except Inexpressible as what:
-            message = f"{_title(change)} and a rule that it is about both speak of the {what}"
+            message = f"{change.spoken} and a rule that it is about both speak of the {what}"
             related = [Related(draft.origin, "the rule")]
             hint = "write the canary's rule out before this one"
             self.report.append(CANNOT_COMBINE.at(change.at("spec", "match"), message, help=hint, related=related))
@@ -206,7 +206,7 @@ class Changes:
         draft: Draft[istio.HTTPMatchRequest] | Draft[istio.L4MatchAttributes] | Draft[istio.TLSMatchAttributes],
     ) -> None:
         version = canary.model.from_
-        message = f"{_title(canary)} takes requests from `{version}`, whose share a `split` fixes"
+        message = f"{canary.spoken} takes requests from `{version}`, whose share a `split` fixes"
         place = next((t.origin for t in draft.targets if t.version == version and t.origin is not None), draft.origin)
         hint = f"write `to: {version}` in the rule, or remove the canary"
         related = [Related(place, "the split")]
@@ -218,7 +218,3 @@ def _split(target: Target, canary: IntentObject[Canary]) -> tuple[Target, Target
     weight, origin = canary.model.weight, canary.at("spec", "weight")
     stays = replace(target, weight=100 - weight, origin=origin)
     return stays, replace(stays, version=canary.model.to, weight=weight)
-
-
-def _title(intent: IntentObject[Intent]) -> str:
-    return f"{intent.model.KIND} `{intent.model.name}`"

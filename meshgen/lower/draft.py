@@ -101,17 +101,13 @@ def unknown_version(
     names = [known.name for known in service.model.versions or ()]
     if version in names:
         return None
-    message = f"{_title(intent)} names version `{version}` of `{key[1]}`, which has no such version"
+    message = f"{intent.spoken} names version `{version}` of `{key[1]}`, which has no such version"
     known = f"its versions are {', '.join(f'`{name}`' for name in names)}" if names else "it declares no versions"
     if index.knows_service((key[0], version)):
         known = f"write `{{service: {version}}}` for the service `{version}`"
     place = service.at("spec", "versions") if names else service.origin
     related = [Related(place, f"`{key[1]}` is declared here")]
     return UNKNOWN_VERSION.at(intent.at(*path), message, help=did_you_mean(version, names) or known, related=related)
-
-
-def _title(intent: IntentObject[Intent]) -> str:
-    return f"{intent.model.KIND} `{intent.model.name}`"
 
 
 def resolve_all(

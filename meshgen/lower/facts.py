@@ -14,7 +14,7 @@ from meshgen.intent.decode import IntentObject
 from meshgen.intent.service import Endpoint, Port, Service, Version
 from meshgen.lower.index import Index, ServiceKey
 from meshgen.lower.result import Report
-from meshgen.values import Protocol, is_ip, protocol_of_port
+from meshgen.values import Protocol, protocol_of_port
 
 _SIDECAR = {"security.istio.io/tlsMode": "istio", "sidecar.istio.io/inject": "true"}
 """What the injector sets on a Pod; istiod knows by it that the Pod speaks the mesh's mTLS."""
@@ -174,7 +174,6 @@ def _slice(
 ) -> core.EndpointSlice:
     return core.EndpointSlice(
         metadata=core.ObjectMeta(name=name, namespace=key[0], labels={"kubernetes.io/service-name": key[1]}),
-        address_type="IPv6" if is_ip(endpoint.address) and ":" in endpoint.address else "IPv4",
         ports=ports,
         endpoints=(
             core.SliceEndpoint(

@@ -17,7 +17,7 @@ from meshgen.intent.mesh import Mesh
 from meshgen.intent.mirror import Mirror
 from meshgen.intent.reference import split_service
 from meshgen.intent.service import Service
-from meshgen.istio.hosts import CLUSTER_DOMAIN
+from meshgen.istio.hosts import service_host
 from meshgen.istio.mesh_config import MeshConfig
 from meshgen.kubernetes import CoreFacts
 from meshgen.values import Protocol, protocol_of_port
@@ -30,7 +30,7 @@ ServiceKey = tuple[str, str]
 
 def host_of(key: ServiceKey) -> str:
     """The service's host, fully qualified."""
-    return f"{key[1]}.{key[0]}.svc.{CLUSTER_DOMAIN}"
+    return service_host(key[1], key[0])
 
 
 @dataclass(frozen=True)

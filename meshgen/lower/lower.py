@@ -93,7 +93,7 @@ def _distinct(
             objects.append(each.object)
             continue
         what = f"the {key[0]} `{key[1]}/{key[2]}`"
-        message = f"{each.intents[0].model.KIND} `{each.intents[0].model.name}` gives {what}, which is given already"
+        message = f"{each.intents[0].spoken} gives {what}, which is given already"
         note = "given here" if first.native is None else "a native object of this name"
         hint = "give the intent another name" if first.native is None else "rename the intent, or remove the native object"
         report.append(OBJECT_TAKEN.at(each.object.origin, message, help=hint, related=[Related(first.origin, note)]))

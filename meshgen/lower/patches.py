@@ -16,7 +16,7 @@ from meshgen.istio.decode import violations
 from meshgen.istio.kinds import KINDS
 from meshgen.istio.object import IstioObject
 from meshgen.istio.struct import IstioStruct
-from meshgen.json import JsonObject, JsonValue
+from meshgen.json import JsonObject, JsonValue, merge_patch
 from meshgen.lower.result import Made, Report
 
 
@@ -39,7 +39,7 @@ def _target(objects: Sequence[Made], intent: IntentObject[Intent], patch: Patch,
     fitting = [(i, o) for i, o in own if o.kind == patch.kind and patch.name in {None, o.name}]
     if len(fitting) == 1:
         return fitting[0][0]
-    title = f"{intent.model.KIND} `{intent.model.name}`"
+    title = intent.spoken
     if fitting:
         names = ", ".join(f"`{o.name}`" for _, o in fitting)
         message, hint = f"{title} gives several objects of the kind `{patch.kind}`", f"add `name:`, one of {names}"
@@ -63,7 +63,7 @@ def _apply(
                 INVALID_PATCH.at(intent.at(*path, "patch", *key), message, help="patch `spec`, or labels and annotations")
             )
         return before
-    value = merge(before.to_json(), patch.patch)
+    value = merge_patch(before.to_json(), patch.patch)
     if not isinstance(value, dict):
         raise TypeError("a merge of two maps is a map")
     found = list(violations(value, KINDS[before.kind]))
@@ -98,23 +98,6 @@ def _outside(patch: JsonObject) -> Iterator[tuple[JsonPath, str]]:
             yield (key,), f"a patch cannot change `{key}`"
         elif not isinstance(value, dict):
             yield (key,), f"a patch of `{key}` is a map"
-
-
-def merge(value: JsonValue, patch: JsonValue) -> JsonValue:
-    """A JSON merge patch (RFC 7396): maps are merged, null removes, all else replaces.
-
-    >>> merge({"a": 1, "b": {"c": 2, "d": 3}}, {"b": {"c": None}})
-    {'a': 1, 'b': {'d': 3}}
-    """
-    if not isinstance(patch, dict):
-        return patch
-    merged = dict(value) if isinstance(value, dict) else {}
-    for key, change in patch.items():
-        if change is None:
-            merged.pop(key, None)
-        else:
-            merged[key] = merge(merged.get(key), change)
-    return merged
 
 
 def _origins(

@@ -149,7 +149,7 @@ class RuleBook:
                 combined = combine(outer, inner)
             except Inexpressible as what:
                 name = (outer.targets[0].service or ("", ""))[1]
-                message = f"{intent.model.KIND} `{intent.model.name}` and the own rules of `{name}` both speak of the {what}"
+                message = f"{intent.spoken} and the own rules of `{name}` both speak of the {what}"
                 hint = f"name a version, `{name}@v1`, or `{name}@*` for all endpoints whatever their version"
                 related = [Related(inner.origin, f"the rule of `{name}`")]
                 self.report.append(CANNOT_COMBINE.at(outer.origin, message, help=hint, related=related))

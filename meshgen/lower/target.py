@@ -52,14 +52,14 @@ def _service(
 ) -> Scope | None:
     place = policy.at("spec", "service")
     if not index.knows_service(key):
-        message = f"{policy.model.KIND} `{policy.model.name}` is for the service `{key[1]}`, which nobody declares"
+        message = f"{policy.spoken} is for the service `{key[1]}`, which nobody declares"
         report.append(UNKNOWN_INTENT_REFERENCE.at(place, message, help=index.suggestion(key)))
         return None
     labels = index.labels_of(key)
     if not labels:
         intent = index.services.get(key)
         related = [Related(intent.origin, f"`{key[1]}` is declared here")] if intent is not None else []
-        message = f"{policy.model.KIND} `{policy.model.name}` is for `{key[1]}`, and nothing says which Pods that has"
+        message = f"{policy.spoken} is for `{key[1]}`, and nothing says which Pods that has"
         hint = f"add `workload: {{selector: {{app: {key[1]}}}}}` to the Service, or the core Service to the tree"
         report.append(NO_WORKLOAD.at(place, message, help=hint, related=related))
         return None
@@ -71,7 +71,7 @@ def _gateway(
 ) -> Scope | None:
     gateway = index.gateways.get(key)
     if gateway is None:
-        message = f"{policy.model.KIND} `{policy.model.name}` is for the gateway `{key[1]}`, which no Gateway intent declares"
+        message = f"{policy.spoken} is for the gateway `{key[1]}`, which no Gateway intent declares"
         names = [name for namespace, name in index.gateways if namespace == key[0]]
         hint = did_you_mean(key[1], names) or "name the Pods instead: `workload: {selector: …}`"
         report.append(UNKNOWN_INTENT_REFERENCE.at(policy.at("spec", "gateway"), message, help=hint))

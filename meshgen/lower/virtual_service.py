@@ -12,7 +12,7 @@ from meshgen.intent.kind import Intent
 from meshgen.intent.route import Route
 from meshgen.intent.service import Service
 from meshgen.istio import virtual_service as istio
-from meshgen.istio.hosts import CLUSTER_DOMAIN, fully_qualified
+from meshgen.istio.hosts import SERVICE_SUFFIX, fully_qualified, service_host
 from meshgen.lower.changes import Changes
 from meshgen.lower.draft import Target
 from meshgen.lower.index import Index, host_of
@@ -77,7 +77,7 @@ def _host(host: str, namespace: str, index: Index) -> str:
     short = host.removesuffix(".svc")
     name, dot, other = short.partition(".")
     if dot and "." not in other and (short != host or index.knows_service((other, name))):
-        return f"{name}.{other}.svc.{CLUSTER_DOMAIN}"
+        return service_host(name, other)
     return fully_qualified(host, namespace)
 
 
@@ -111,7 +111,7 @@ def _names(intent: IntentObject[Intent], hosts: Sequence[str], gateways: Sequenc
     """Names for the objects of one intent, the first that is free is taken: its own, then with the host, then the gateway."""
     name = intent.model.name
     yield name
-    parts = [part.removesuffix(f".svc.{CLUSTER_DOMAIN}").rpartition("/")[2] for part in (*hosts[:1], *gateways)]
+    parts = [part.removesuffix(SERVICE_SUFFIX).rpartition("/")[2] for part in (*hosts[:1], *gateways)]
     for part in parts:
         name += f"-{part.replace('*', 'any').replace('.', '-')}"
         yield name
@@ -120,22 +120,18 @@ def _names(intent: IntentObject[Intent], hosts: Sequence[str], gateways: Sequenc
 def _tell(group: Sequence[Speaker], hosts: Sequence[str], report: Report) -> None:
     """Says that rules were merged, or that the first speaker leaves nothing to a later one."""
     for position, speaker in enumerate(group[1:], start=1):
-        title = f"{speaker.intent.model.KIND} `{speaker.intent.model.name}`"
+        title = speaker.intent.spoken
         hider = next((other for other in group[:position] if _takes_all(other.rules.http)), None)
         if hider is not None and speaker.rules.http:
-            message = f"{title} is never asked about `{hosts[0]}`: {_title(hider)} takes every request first"
+            message = f"{title} is never asked about `{hosts[0]}`: {hider.intent.spoken} takes every request first"
             related = [Related(_last_rule(hider), "this rule takes every request")]
             hint = "give it the lower `order`, or write the rules in one intent"
             report.append(HIDDEN_BY_MERGE.at(speaker.intent.origin, message, help=hint, related=related))
         else:
             before = group[position - 1]
-            message = f"the rules of {title} for `{hosts[0]}` come after those of {_title(before)}"
+            message = f"the rules of {title} for `{hosts[0]}` come after those of {before.intent.spoken}"
             related = [Related(before.intent.origin, "its rules come first")]
             report.append(MERGED.at(speaker.intent.origin, message, related=related, help="`order` decides"))
-
-
-def _title(speaker: Speaker) -> str:
-    return f"{speaker.intent.model.KIND} `{speaker.intent.model.name}`"
 
 
 def _takes_all(drafts: Sequence[HttpDraft]) -> bool:

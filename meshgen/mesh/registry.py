@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from meshgen import kubernetes
-from meshgen.istio.hosts import CLUSTER_DOMAIN
+from meshgen.istio.hosts import service_host
 from meshgen.istio.mesh_config import MeshConfig
 from meshgen.istio.object import IstioObject
 from meshgen.istio.service_entry import ServiceEntry
@@ -52,7 +52,7 @@ def service_of_core(service: kubernetes.Service, export_to: Sequence[str] = ("*"
     resolution = _core_resolution(spec)
     annotation = metadata.annotations.get(EXPORT_TO, "")
     return Service(
-        host=f"{metadata.name}.{metadata.namespace}.svc.{CLUSTER_DOMAIN}",
+        host=service_host(metadata.name, metadata.namespace),
         name=metadata.name,
         namespace=metadata.namespace,
         ports=tuple(map(_core_port, spec.ports)),

@@ -90,10 +90,3 @@ def _step(step: Step) -> JsonObject:
         "source": {key: value for key, value in source.items() if value},
     }
     return {key: value for key, value in found.items() if value not in ("", [], {}) or key in ("stage", "chosen")}
-
-
-def one_line(decision: Decision) -> str:
-    """Outcome and place in one line, for messages and tests."""
-    place = decision.cluster or "/".join(each.cluster for each in decision.weights) or decision.location
-    status = f" {decision.status}" if decision.status else ""
-    return f"{decision.outcome.value}{status} {place}".strip()

@@ -7,8 +7,8 @@ from functools import cached_property
 
 from meshgen.emit.envoy.access_logs import access_logs, only_without_route
 from meshgen.emit.envoy.filter_order import NETWORK_ORDER, Placed, Slot, ordered
-from meshgen.emit.envoy.filters import ext_authz, jwt_authn, rbac
 from meshgen.emit.envoy.filters.extensions import http_extensions
+from meshgen.emit.envoy.filters.policies import http_policies, network_policies
 from meshgen.emit.envoy.filters.standard import http_filters
 from meshgen.emit.envoy.gateway_routes import shared_hosts
 from meshgen.emit.envoy.gateway_servers import GatewayServer, Merged, MergedServers
@@ -92,7 +92,7 @@ class GatewayListeners:
         match: JsonObject = {"server_names": list(server.sni_hosts)} if server.sni_hosts else {}
         chain = filter_chain(filters, match or None, handshake=True)
         if server.terminates and server.server.tls is not None:
-            chain["transport_socket"] = downstream_tls(server.server.tls, self._mesh.config, alpn=HTTP_ALPN)
+            chain["transport_socket"] = downstream_tls(server.server.tls, alpn=HTTP_ALPN)
         return chain
 
     # --- HTTP ---------------------------------------------------------------------------------------------------
@@ -110,12 +110,7 @@ class GatewayListeners:
 
     @cached_property
     def _http_filters(self) -> list[JsonValue]:
-        token = jwt_authn.http_filter(self._mesh, self._proxy)
-        placed: Placed = {
-            Slot.EXT_AUTHZ: ext_authz.http_filters(self._mesh, self._proxy),
-            Slot.JWT: [token] if token is not None else [],
-            Slot.RBAC: rbac.http_filters(self._mesh, self._proxy),
-        }
+        placed = http_policies(self._mesh, self._proxy)
         return http_filters({**placed, **http_extensions(self._mesh, self._proxy, server=False)})
 
     @cached_property
@@ -132,10 +127,7 @@ class GatewayListeners:
 
     @cached_property
     def _network_policies(self) -> Placed:
-        return {
-            Slot.EXT_AUTHZ: ext_authz.network_filters(self._mesh, self._proxy),
-            Slot.RBAC: rbac.network_filters(self._mesh, self._proxy),
-        }
+        return network_policies(self._mesh, self._proxy)
 
     def _bound_to(self, server: GatewayServer) -> Iterator[Found]:
         """Virtual services of this gateway that share a host with the server."""

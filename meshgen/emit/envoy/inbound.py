@@ -9,9 +9,9 @@ from typing import Final
 from meshgen.emit.envoy.access_logs import access_logs, only_without_route
 from meshgen.emit.envoy.extension import metadata
 from meshgen.emit.envoy.filter_order import NETWORK_ORDER, Placed, Slot, ordered
-from meshgen.emit.envoy.filters import ext_authz, jwt_authn, rbac
 from meshgen.emit.envoy.filters.extensions import http_extensions
 from meshgen.emit.envoy.filters.grpc import GRPC_WEB
+from meshgen.emit.envoy.filters.policies import http_policies, network_policies
 from meshgen.emit.envoy.filters.standard import http_filters
 from meshgen.emit.envoy.hcm import SIDECAR_INBOUND, Manager, http_connection_manager
 from meshgen.emit.envoy.inbound_matches import (
@@ -101,7 +101,7 @@ class InboundListeners:
         socket = self._mutual_tls
         if port.tls is not None and mode == "DISABLE":
             # A Sidecar's ingress listener may terminate TLS of its own where the mesh's is off.
-            mode, socket = "STRICT", downstream_tls(port.tls, self._mesh.config, alpn=HTTP_ALPN)
+            mode, socket = "STRICT", downstream_tls(port.tls, alpn=HTTP_ALPN)
         captured = self._proxy.capture is Capture.IPTABLES and not port.bound
         cluster = inbound_cluster(port.number)
         table = _routes(port, cluster)
@@ -136,13 +136,7 @@ class InboundListeners:
 
     @cached_property
     def _policies(self) -> Placed:
-        """Authentication and authorization, which are the same for all ports."""
-        token = jwt_authn.http_filter(self._mesh, self._proxy)
-        return {
-            Slot.EXT_AUTHZ: ext_authz.http_filters(self._mesh, self._proxy),
-            Slot.JWT: [token] if token is not None else [],
-            Slot.RBAC: rbac.http_filters(self._mesh, self._proxy),
-        }
+        return http_policies(self._mesh, self._proxy)
 
     def _http(self, port: InboundPort, table: JsonObject, stat_prefix: str) -> list[JsonValue]:
         placed = dict(self._policies) | dict(http_extensions(self._mesh, self._proxy, server=True, port=port.number or None))
@@ -165,10 +159,7 @@ class InboundListeners:
 
     @cached_property
     def _network_policies(self) -> Placed:
-        return {
-            Slot.EXT_AUTHZ: ext_authz.network_filters(self._mesh, self._proxy),
-            Slot.RBAC: rbac.network_filters(self._mesh, self._proxy),
-        }
+        return network_policies(self._mesh, self._proxy)
 
 
 def _chain(filters: list[JsonValue], wanted: JsonObject, name: str, socket: JsonObject | None) -> JsonObject:

@@ -106,7 +106,7 @@ def inbound_mutual_tls(config: MeshConfig, *, alpn: Sequence[str]) -> JsonObject
     return _socket("DownstreamTlsContext", {"common_tls_context": context, "require_client_certificate": True})
 
 
-def downstream_tls(server: ServerTLSSettings, config: MeshConfig, *, alpn: Sequence[str]) -> JsonObject:  # noqa: ARG001 - tlsDefaults will be read here
+def downstream_tls(server: ServerTLSSettings, *, alpn: Sequence[str]) -> JsonObject:
     """What a gateway server terminates: modes SIMPLE, MUTUAL, OPTIONAL_MUTUAL and ISTIO_MUTUAL."""
     mode = server.mode or "SIMPLE"
     context: JsonObject = {"alpn_protocols": list(alpn)}

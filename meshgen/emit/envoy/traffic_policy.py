@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from meshgen.istio.destination_rule import (
     ClientTLSSettings,
@@ -68,11 +68,6 @@ def _over(base: EffectivePolicy, policy: TrafficPolicy | None, port: int) -> Eff
 
 def _port_level(policy: TrafficPolicy, port: int) -> PortTrafficPolicy | None:
     return next((level for level in policy.port_level_settings or () if level.port and level.port.number == port), None)
-
-
-def without_tls(policy: EffectivePolicy) -> EffectivePolicy:
-    """The same policy for a cluster that forwards TLS as it came (SNI-DNAT)."""
-    return replace(policy, tls=None, proxy_protocol=None)
 
 
 # --- blocks as Envoy has them (envoy-mapping.md §4.3) -----------------------------------------------------------------

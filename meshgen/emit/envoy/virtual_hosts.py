@@ -11,7 +11,7 @@ from meshgen.emit.envoy.actions import RouteScope
 from meshgen.emit.envoy.names import PASSTHROUGH
 from meshgen.emit.envoy.routes import NO_TIMEOUT, default_route, http_routes
 from meshgen.istio.destination_rule import DestinationRule
-from meshgen.istio.hosts import CLUSTER_DOMAIN, is_wildcard, most_specific, overlaps
+from meshgen.istio.hosts import SERVICE_SUFFIX, is_wildcard, most_specific, overlaps
 from meshgen.istio.object import IstioObject
 from meshgen.istio.virtual_service import VirtualService
 from meshgen.json import JsonObject
@@ -22,7 +22,6 @@ _Shared = dict[tuple[object, ...], tuple[Scope, list[JsonObject]]]  # the scope 
 _SHARED: WeakKeyDictionary[Mesh, _Shared] = WeakKeyDictionary()
 _BY_LABELS: WeakKeyDictionary[Mesh, bool] = WeakKeyDictionary()
 
-_SVC = f".svc.{CLUSTER_DOMAIN}"
 Found = IstioObject[VirtualService]
 
 ALLOW_ANY: Final[JsonObject] = {
@@ -218,8 +217,8 @@ def short_names(host: str, namespace: str) -> list[str]:
     >>> short_names("catalog.shop.svc.cluster.local", "edge")
     ['catalog.shop', 'catalog.shop.svc']
     """
-    name, dot, owner = host.removesuffix(_SVC).partition(".")
-    if not host.endswith(_SVC) or not dot or "." in owner or is_wildcard(host):
+    name, dot, owner = host.removesuffix(SERVICE_SUFFIX).partition(".")
+    if not host.endswith(SERVICE_SUFFIX) or not dot or "." in owner or is_wildcard(host):
         return []
     if owner == namespace:
         return [name, f"{name}.{owner}.svc", f"{name}.{owner}"]

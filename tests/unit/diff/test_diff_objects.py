@@ -7,11 +7,11 @@ from random import Random
 from typing import Any
 
 import pytest
+from apply_fields import apply_fields
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from meshgen.diagnostics import Origin
-from meshgen.diff.apply import apply_fields
 from meshgen.diff.changes import ABSENT, ChangeKind
 from meshgen.diff.content import content
 from meshgen.diff.objects import diff_objects
