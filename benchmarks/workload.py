@@ -1,4 +1,4 @@
-"""The mesh that the benchmarks compile, `count` services with an intent file and some five Istio objects each; also for Helm."""
+"""The mesh that the benchmarks compile: `count` services, an intent file and five Istio objects each; and the same for Helm."""
 
 from __future__ import annotations
 
@@ -145,10 +145,11 @@ spec:
     labels: {app: {{ $s.name }}}
   egress:
     - hosts:
-        - "istio-system/*"
         {{- range $c := $s.calls }}
         - {{ printf "%s/%s.%s.svc.cluster.local" $c.namespace $c.name $c.namespace | quote }}
         {{- end }}
+        - {{ printf "%s/%s" $s.namespace $host | quote }}
+        - "istio-system/*"
 ---
 apiVersion: security.istio.io/v1
 kind: AuthorizationPolicy

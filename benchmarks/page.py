@@ -1,0 +1,99 @@
+"""What was measured, as the page docs/benchmarks.md."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import platform
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+from helm import helm_version
+
+Stages: TypeAlias = dict[str, dict[int, tuple[float, float]]]
+"""Stage → services → its seconds and those of all stages."""
+
+INTRODUCTION = """\
+# Benchmarks
+
+`make bench` wrote this page. Every figure is a ratio of what ran in the same rounds on the same machine, the median over
+{repeats} rounds ({start_repeats} for the start); absolute times are there for orientation only.
+
+{machine}
+
+Each service of the workload (`benchmarks/workload.py`) is a file with a Service, a Canary, an Access and an Authentication;
+meshgen makes a VirtualService, a DestinationRule, a Sidecar, an AuthorizationPolicy and a PeerAuthentication of it, and so does
+the Helm chart: the benchmark compares the objects before it measures. A *whole compile* is a fresh `meshgen compile` process
+with no output there yet. The *floor* reads and parses the same files with yaml-rs, serialises the same objects with orjson and
+writes as many files, in one process with the collector off, without Python's start. *Helm* prints to a pipe and writes no file.
+"""
+
+VERDICTS = {True: "met", False: "**missed**"}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One figure; `goal` is the most that it should be."""
+
+    name: str
+    value: float
+    goal: float | None = None
+    note: str = ""
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        """The row of the table."""
+        verdict = "" if self.goal is None else VERDICTS[self.value <= self.goal]
+        return (self.name, _number(self.value), "" if self.goal is None else f"≤ {self.goal:g}", verdict, self.note)
+
+
+def page(rows: list[Row], stages: Stages, helm: Path | None, repeats: int) -> str:
+    """The whole page."""
+    sizes = sorted({size for shares in stages.values() for size in shares})
+    shares = [(name, *(_share(by_size[size], counted=name != "import") for size in sizes)) for name, by_size in stages.items()]
+    introduction = INTRODUCTION.format(repeats=repeats, start_repeats=3 * repeats, machine=machine(helm))
+    return "\n".join((
+        introduction,
+        "## Goals\n",
+        table(("what", "figure", "goal", "", "seconds"), [row.cells for row in rows]),
+        "\n## Where the time goes\n",
+        "Share of each stage in the process's time, and its milliseconds a service; `import` comes on top.\n",
+        table(("stage", *(f"{size:,} services" for size in sizes)), [tuple(share) for share in shares]),
+        "",
+    ))
+
+
+def table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    """A Markdown table."""
+    lines = [head, tuple("---" for _ in head), *rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+def machine(helm: Path | None) -> str:
+    """The day, the command and what it ran on."""
+    info = Path("/proc/cpuinfo")
+    models = (
+        [line.partition(": ")[2] for line in info.read_text().splitlines() if line.startswith("model name")]
+        if info.exists()
+        else []
+    )
+    load = os.getloadavg()[0]
+    parts = (
+        dt.datetime.now(tz=dt.UTC).date().isoformat(),
+        f"`{' '.join(['python', 'benchmarks/run.py', *sys.argv[1:]])}`",
+        f"{models[0] if models else platform.machine()}, {os.cpu_count()} cores, load {load:.1f} when it ended",
+        f"{platform.system()}, Python {platform.python_version()}",
+        f"Helm {helm_version(helm)}" if helm else "no Helm",
+    )
+    return "; ".join(parts) + "."
+
+
+def _share(seconds: tuple[float, float], *, counted: bool) -> str:
+    own, whole = seconds
+    return f"{own / whole:.0%}" if counted else f"{own * 1000:.0f} ms"
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.2f}"
