@@ -155,7 +155,7 @@ def _policies(manager: JsonObject) -> Iterator[JsonObject]:
         kind, content_ = typed_config(entry)
         if kind == _RBAC:
             policies = message(content_, "rules", "policies")
-            yield from (policies[name] for name in sorted(policies) if isinstance(policies[name], dict))  # type: ignore[misc]
+            yield from (policy for _, policy in sorted(policies.items()) if isinstance(policy, dict))
 
 
 def _issuers(manager: JsonObject) -> Iterator[str]:

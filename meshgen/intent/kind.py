@@ -48,7 +48,7 @@ class Intent(Model):
         metadata = {key: spec.pop(key) for key in ("labels", "annotations") if key in spec}
         construct(self, {"metadata": {"name": name, "namespace": namespace, **metadata}, **spec})
 
-    __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]
+    __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]  # as in model.py
 
     @property
     def name(self) -> str:

@@ -72,7 +72,7 @@ class Model(BaseModel):
         construct(self, values)
 
     # pydantic-core calls a custom __init__ for each nested map; this one only places errors, so it need not be called for YAML.
-    __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]
+    __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]  # a mark of pydantic's
 
     @property
     def source(self) -> Source | None:

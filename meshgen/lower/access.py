@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Literal, TypeAlias
 
 from meshgen.diagnostics import JsonPath, Origin, did_you_mean
 from meshgen.diagnostics.catalogue.lower import UNKNOWN_INTENT_REFERENCE
@@ -17,6 +18,8 @@ from meshgen.istio.shared import NamedReference
 from meshgen.lower.index import Index
 from meshgen.lower.result import Made, Report, make
 from meshgen.lower.target import Scope, gateway_key, scope_of
+
+Action: TypeAlias = Literal["ALLOW", "DENY", "AUDIT", "CUSTOM"]
 
 DRY_RUN = {"istio.io/dry-run": "true"}
 
@@ -61,7 +64,7 @@ class _Writer:
         return self._make(istio.AuthorizationPolicy(selector=self.scope.selector), "", {})
 
     def policy(
-        self, action: str, key: str, rules: Sequence[tuple[int, AccessRule]], suffix: str, provider: str | None = None
+        self, action: Action, key: str, rules: Sequence[tuple[int, AccessRule]], suffix: str, provider: str | None = None
     ) -> Made:
         """The policy of one action; each of its rules points to the rule that it was made of."""
         origins: dict[JsonPath, Origin] = {}
@@ -73,7 +76,7 @@ class _Writer:
                 written.append(each)
         spec = istio.AuthorizationPolicy(
             selector=self.scope.selector,
-            action=action,  # type: ignore[arg-type]
+            action=action,
             provider=None if provider is None else NamedReference(name=provider),
             rules=tuple(written),
         )

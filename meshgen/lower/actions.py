@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from meshgen.intent import actions as intent
 from meshgen.intent.rule import Rule
 from meshgen.istio.virtual_service import (
@@ -22,7 +24,10 @@ from meshgen.istio.virtual_service import (
 )
 from meshgen.lower.matches import string_match
 
-DERIVE_PORT = {"fromProtocolDefault": "FROM_PROTOCOL_DEFAULT", "fromRequestPort": "FROM_REQUEST_PORT"}
+DERIVE_PORT: dict[str, Literal["FROM_PROTOCOL_DEFAULT", "FROM_REQUEST_PORT"]] = {
+    "fromProtocolDefault": "FROM_PROTOCOL_DEFAULT",
+    "fromRequestPort": "FROM_REQUEST_PORT",
+}
 
 
 def actions_of(rule: Rule) -> dict[str, object]:
@@ -64,7 +69,7 @@ def redirect(value: intent.Redirect) -> HTTPRedirect:
         authority=value.authority,
         scheme=value.scheme,
         port=value.port,
-        derive_port=DERIVE_PORT[value.derive_port] if value.derive_port is not None else None,  # type: ignore[arg-type]
+        derive_port=DERIVE_PORT[value.derive_port] if value.derive_port is not None else None,
         redirect_code=value.code,
     )
 

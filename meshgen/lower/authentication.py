@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Literal
 
 from meshgen.diagnostics import JsonPath, Origin
 from meshgen.intent.authentication import Authentication, JwtIssuer, MutualTls
@@ -13,7 +14,12 @@ from meshgen.lower.index import Index
 from meshgen.lower.result import Made, Report, make
 from meshgen.lower.target import Scope, scope_of
 
-MODES = {"strict": "STRICT", "permissive": "PERMISSIVE", "disable": "DISABLE", "unset": "UNSET"}
+MODES: dict[str, Literal["STRICT", "PERMISSIVE", "DISABLE", "UNSET"]] = {
+    "strict": "STRICT",
+    "permissive": "PERMISSIVE",
+    "disable": "DISABLE",
+    "unset": "UNSET",
+}
 
 
 def authentications(index: Index, report: Report) -> Iterator[Made]:
@@ -30,7 +36,7 @@ def authentications(index: Index, report: Report) -> Iterator[Made]:
 
 def mutual_tls(mode: str) -> peer.MutualTLS:
     """A mode in Istio's words."""
-    return peer.MutualTLS(mode=MODES[mode])  # type: ignore[arg-type]
+    return peer.MutualTLS(mode=MODES[mode])
 
 
 def _peer(authentication: IntentObject[Authentication], mtls: MutualTls, scope: Scope) -> Made:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Literal
 
 from meshgen.diagnostics import JsonPath, Origin
 from meshgen.intent import traffic as intent
@@ -20,10 +21,24 @@ from meshgen.istio.shared import (
 from meshgen.lower.index import Index, host_of
 from meshgen.lower.result import Made, make
 
-_SIMPLE = {"roundRobin": "ROUND_ROBIN", "leastRequest": "LEAST_REQUEST", "random": "RANDOM", "passthrough": "PASSTHROUGH"}
-_TLS = {"disable": "DISABLE", "simple": "SIMPLE", "mutual": "MUTUAL", "istioMutual": "ISTIO_MUTUAL"}
-_H2 = {"default": "DEFAULT", "upgrade": "UPGRADE", "doNotUpgrade": "DO_NOT_UPGRADE"}
-_PROXY = {"v1": "V1", "v2": "V2"}
+_SIMPLE: dict[str, Literal["ROUND_ROBIN", "LEAST_REQUEST", "RANDOM", "PASSTHROUGH"]] = {
+    "roundRobin": "ROUND_ROBIN",
+    "leastRequest": "LEAST_REQUEST",
+    "random": "RANDOM",
+    "passthrough": "PASSTHROUGH",
+}
+_TLS: dict[str, Literal["DISABLE", "SIMPLE", "MUTUAL", "ISTIO_MUTUAL"]] = {
+    "disable": "DISABLE",
+    "simple": "SIMPLE",
+    "mutual": "MUTUAL",
+    "istioMutual": "ISTIO_MUTUAL",
+}
+_H2: dict[str, Literal["DEFAULT", "UPGRADE", "DO_NOT_UPGRADE"]] = {
+    "default": "DEFAULT",
+    "upgrade": "UPGRADE",
+    "doNotUpgrade": "DO_NOT_UPGRADE",
+}
+_PROXY: dict[str, Literal["V1", "V2"]] = {"v1": "V1", "v2": "V2"}
 
 
 def destination_rules(index: Index) -> Iterator[Made]:
@@ -61,7 +76,7 @@ def traffic_policy(value: intent.Traffic) -> istio.TrafficPolicy:
         tunnel=None
         if tunnel is None
         else istio.TunnelSettings(protocol=tunnel.protocol, target_host=tunnel.target_host, target_port=tunnel.target_port),
-        proxy_protocol=None if value.proxy_protocol is None else istio.ProxyProtocol(version=_PROXY[value.proxy_protocol]),  # type: ignore[arg-type]
+        proxy_protocol=None if value.proxy_protocol is None else istio.ProxyProtocol(version=_PROXY[value.proxy_protocol]),
         retry_budget=None
         if budget is None
         else istio.RetryBudget(
@@ -88,7 +103,7 @@ def load_balancer(value: intent.LoadBalancer | None, locality: intent.Locality |
         return None if locality is None else istio.LoadBalancerSettings(locality_lb_setting=locality_setting(locality))
     warmup, zones, backend = value.warmup, value.zone_aware, value.backend_utilization
     return istio.LoadBalancerSettings(
-        simple=None if value.simple is None else _SIMPLE[value.simple],  # type: ignore[arg-type]
+        simple=None if value.simple is None else _SIMPLE[value.simple],
         consistent_hash=None if value.consistent_hash is None else _consistent_hash(value.consistent_hash),
         backend_utilization=None if backend is None else istio.BackendUtilization(**dict(backend)),
         warmup=None
@@ -179,7 +194,7 @@ def _http(value: intent.HttpConnections) -> HTTPSettings:
         max_requests_per_connection=value.max_requests_per_connection,
         max_retries=value.max_retries,
         idle_timeout=value.idle_timeout,
-        h2_upgrade_policy=None if value.h2_upgrade is None else _H2[value.h2_upgrade],  # type: ignore[arg-type]
+        h2_upgrade_policy=None if value.h2_upgrade is None else _H2[value.h2_upgrade],
         use_client_protocol=value.use_client_protocol,
         max_concurrent_streams=value.max_concurrent_streams,
         http2_keep_alive=None if keepalive is None else HTTP2KeepAlive(interval=keepalive.interval, timeout=keepalive.timeout),
@@ -208,7 +223,7 @@ def client_tls(value: intent.ClientTls | None) -> istio.ClientTLSSettings | None
     if value is None:
         return None
     return istio.ClientTLSSettings(
-        mode=_TLS[value.mode],  # type: ignore[arg-type]
+        mode=_TLS[value.mode],
         credential_name=value.credential,
         client_certificate=value.client_certificate,
         private_key=value.private_key,

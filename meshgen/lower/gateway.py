@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Literal
 
 from meshgen.diagnostics import JsonPath, Origin
 from meshgen.intent.decode import IntentObject
@@ -12,7 +13,7 @@ from meshgen.istio.shared import ServerTLSSettings
 from meshgen.lower.index import Index
 from meshgen.lower.result import Made, make
 
-_MODES = {
+_MODES: dict[str, Literal["PASSTHROUGH", "SIMPLE", "MUTUAL", "AUTO_PASSTHROUGH", "ISTIO_MUTUAL", "OPTIONAL_MUTUAL"]] = {
     "simple": "SIMPLE",
     "mutual": "MUTUAL",
     "optionalMutual": "OPTIONAL_MUTUAL",
@@ -20,7 +21,13 @@ _MODES = {
     "autoPassthrough": "AUTO_PASSTHROUGH",
     "istioMutual": "ISTIO_MUTUAL",
 }
-_VERSIONS = {"auto": "TLS_AUTO", "1.0": "TLSV1_0", "1.1": "TLSV1_1", "1.2": "TLSV1_2", "1.3": "TLSV1_3"}
+_VERSIONS: dict[str, Literal["TLS_AUTO", "TLSV1_0", "TLSV1_1", "TLSV1_2", "TLSV1_3"]] = {
+    "auto": "TLS_AUTO",
+    "1.0": "TLSV1_0",
+    "1.1": "TLSV1_1",
+    "1.2": "TLSV1_2",
+    "1.3": "TLSV1_3",
+}
 
 
 def gateways(index: Index) -> Iterator[Made]:
@@ -77,7 +84,7 @@ def _port_name(name: str, taken: set[str]) -> str:
 
 def _tls(tls: ServerTls) -> ServerTLSSettings:
     return ServerTLSSettings(
-        mode=_MODES[tls.mode],  # type: ignore[arg-type]
+        mode=_MODES[tls.mode],
         credential_name=tls.credential,
         credential_names=tls.credentials,
         ca_cert_credential_name=tls.ca_cert_credential,
@@ -88,8 +95,8 @@ def _tls(tls: ServerTls) -> ServerTLSSettings:
         subject_alt_names=tls.subject_alt_names,
         verify_certificate_hash=tls.verify_certificate_hash,
         verify_certificate_spki=tls.verify_certificate_spki,
-        min_protocol_version=None if tls.min_version is None else _VERSIONS[tls.min_version],  # type: ignore[arg-type]
-        max_protocol_version=None if tls.max_version is None else _VERSIONS[tls.max_version],  # type: ignore[arg-type]
+        min_protocol_version=None if tls.min_version is None else _VERSIONS[tls.min_version],
+        max_protocol_version=None if tls.max_version is None else _VERSIONS[tls.max_version],
         cipher_suites=tls.cipher_suites,
         ecdh_curves=tls.ecdh_curves,
         insecure_skip_verify=tls.insecure_skip_verify,

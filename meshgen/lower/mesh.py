@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Literal
 
 from meshgen.diagnostics import JsonPath, Origin
 from meshgen.intent import mesh as intent
@@ -15,7 +16,11 @@ from meshgen.lower.authentication import mutual_tls
 from meshgen.lower.index import Index
 from meshgen.lower.result import Made, make
 
-_SIDES = {"client": "CLIENT", "server": "SERVER", "clientAndServer": "CLIENT_AND_SERVER"}
+_SIDES: dict[str, Literal["CLIENT", "SERVER", "CLIENT_AND_SERVER"]] = {
+    "client": "CLIENT",
+    "server": "SERVER",
+    "clientAndServer": "CLIENT_AND_SERVER",
+}
 
 
 def mesh_objects(index: Index) -> Iterator[Made]:
@@ -77,7 +82,7 @@ def _providers(names: Sequence[str] | None) -> tuple[telemetry.ProviderRef, ...]
 
 
 def _side(side: str | None) -> telemetry.ModeMatch | None:
-    return None if side is None else telemetry.ModeMatch(mode=_SIDES[side])  # type: ignore[arg-type]
+    return None if side is None else telemetry.ModeMatch(mode=_SIDES[side])
 
 
 def _tag(tag: intent.TagSource) -> telemetry.CustomTag:

@@ -20,7 +20,7 @@ from meshgen.lower.destination_rule import locality_setting, tcp_keepalive
 from meshgen.lower.result import Report
 
 _OUTBOUND: dict[str, Literal["ALLOW_ANY", "REGISTRY_ONLY"]] = {"allowAny": "ALLOW_ANY", "registryOnly": "REGISTRY_ONLY"}
-_PATHS = {
+_PATHS: dict[str, Literal["DEFAULT", "NONE", "BASE", "MERGE_SLASHES", "DECODE_AND_MERGE_SLASHES"]] = {
     "default": "DEFAULT",
     "none": "NONE",
     "base": "BASE",
@@ -42,7 +42,7 @@ def mesh_config(mesh: Mesh | None, config_maps: Iterable[MeshConfigMap], report:
     Of ConfigMaps in several namespaces that of `istio-system` counts, where istiod usually lives, else the first by namespace.
     """
     if mesh is not None:
-        return MeshConfig(**_identity(mesh), **_connections(mesh), **_visibility(mesh), **_observation(mesh))  # type: ignore[arg-type]
+        return MeshConfig(**_identity(mesh), **_connections(mesh), **_visibility(mesh), **_observation(mesh))  # type: ignore[arg-type]  # gathered by name
     found = sorted(
         config_maps, key=lambda each: (each.metadata.namespace != MeshConfig().root_namespace, each.metadata.namespace)
     )
@@ -94,7 +94,7 @@ def _connections(mesh: Mesh) -> dict[str, object]:
         h2_upgrade_policy=None if mesh.h2_upgrade is None else ("UPGRADE" if mesh.h2_upgrade == "upgrade" else "DO_NOT_UPGRADE"),
         path_normalization=None
         if mesh.path_normalization is None
-        else PathNormalization(normalization=_PATHS[mesh.path_normalization]),  # type: ignore[arg-type]
+        else PathNormalization(normalization=_PATHS[mesh.path_normalization]),
     )
 
 
@@ -124,4 +124,4 @@ def _proxy(proxy: intent.ProxyDefaults) -> ProxySettings:
         forward_client_cert_details=None if proxy.forward_client_cert is None else _CERTIFICATES[proxy.forward_client_cert],
     )
     settings = _given(concurrency=proxy.concurrency, proxy_metadata=proxy.metadata)
-    return ProxySettings(gateway_topology=GatewayTopology(**topology), **settings)  # type: ignore[arg-type]
+    return ProxySettings(gateway_topology=GatewayTopology(**topology), **settings)  # type: ignore[arg-type]  # as above

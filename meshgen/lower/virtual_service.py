@@ -198,7 +198,7 @@ def _http_route(draft: HttpDraft, path: JsonPath, origins: dict[JsonPath, Origin
         for target in draft.targets
     )
     mirrors = tuple(mirror.policy for mirror in draft.mirrors)
-    return istio.HTTPRoute(match=draft.matches or None, route=routes or None, mirrors=mirrors or None, **draft.fields)  # type: ignore[arg-type]
+    return istio.HTTPRoute(match=draft.matches or None, route=routes or None, mirrors=mirrors or None, **draft.fields)  # type: ignore[arg-type]  # gathered by name
 
 
 def _stream_routes(
