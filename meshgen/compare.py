@@ -6,10 +6,13 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+
 from meshgen.diagnostics import Diagnostic
 from meshgen.diff.changes import Changes, ObjectKey
 from meshgen.diff.impact import Impact, impact
 from meshgen.diff.objects import diff_objects
+from meshgen.json import JsonObject
 from meshgen.mesh import Proxy
 from meshgen.pipeline import Result, envoy_snapshots
 
@@ -25,18 +28,27 @@ class Comparison:
     @property
     def differs(self) -> bool:
         """Whether anything differs that can mean something to a mesh."""
-        return self.changes.means_something
+        return self.changes.means_something or (self.impact is not None and self.impact.means_something)
 
 
 def compare(before: Result, after: Result, *, traffic: bool = True) -> Comparison:
     """Compares two compiles; with `traffic`, also what becomes of requests at every proxy."""
     # The objects, not the artifacts: they know the line of each field.
-    changes = diff_objects(before.objects, after.objects)
-    if not traffic or not changes.means_something:
+    changes = diff_objects((*before.objects, *_mesh_config(before, after)), (*after.objects, *_mesh_config(after, before)))
+    same_facts = before.mesh.facts == after.mesh.facts
+    if not traffic or (same_facts and not changes.means_something):
         return Comparison(changes=changes)
     old, _ = envoy_snapshots(before.mesh, before.proxies)
     new, _ = envoy_snapshots(after.mesh, after.proxies)
     return Comparison(changes=changes, impact=impact(old, new))
+
+
+def _mesh_config(result: Result, other: Result) -> tuple[JsonObject, ...]:
+    """The MeshConfig as an object beside the others, where the two sides have not the same one."""
+    if result.mesh.config == other.mesh.config:
+        return ()
+    identity: JsonObject = {"apiVersion": "mesh.istio.io/v1alpha1", "kind": "MeshConfig", "metadata": {"name": "istio"}}
+    return ({**identity, **msgspec.to_builtins(result.mesh.config)},)
 
 
 def compare_live(after: Result, kubeconfig: Path, context: str | None, owned: Collection[ObjectKey] = ()) -> Comparison:

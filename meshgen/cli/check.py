@@ -42,7 +42,7 @@ def command(
     Exit code 0 when nothing is wrong, 1 for warnings, 2 for errors. Infos change neither.
     """
     session = Session(color=color, quiet=quiet, as_json=as_json)
-    result = compile_sources(sources, directory, environment=environment, python=not no_python)
+    result = compile_sources(sources, directory, environment=environment, python=not no_python, instead="SOURCES")
     if as_json:
         lacking: list[JsonValue] = [
             {"code": each.code.number, "lacks": each.lacking, "places": each.count} for each in result.not_checked

@@ -72,7 +72,7 @@ def command(
             f"{'--check' if check_only else '--json'} is about written files, and this prints YAML; name a directory with -o"
         )
         raise click.UsageError(message)
-    result = compile_sources(sources, directory, environment=environment, python=not no_python)
+    result = compile_sources(sources, directory, environment=environment, python=not no_python, instead="SOURCES")
     if result.failed or result.project is None:
         session.give_up(result)
     session.report(result.diagnostics, result.texts)

@@ -103,7 +103,7 @@ def _two_sides(
         message = f"two revisions are compared, and `{sides[2]}` is a third"
         raise click.UsageError(message)
     first, second = (*(side or "HEAD" for side in sides), None, None)[:2]
-    root = project_root(project)
+    root = project_root(project, "-d BEFORE AFTER")
     return (
         compile_sources((), root, environment=environment, python=python, revision=first or "HEAD"),
         compile_sources((), root, environment=environment, python=python, revision=second),

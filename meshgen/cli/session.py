@@ -71,8 +71,8 @@ def _texts(results: Iterable[Result]) -> dict[str, bytes]:
     return {file: text for result in results for file, text in result.texts.items()}
 
 
-def project_root(directory: Path | None) -> Path:
-    """The directory of the project: the one given, or the nearest above.
+def project_root(directory: Path | None, instead: str = "") -> Path:
+    """The directory of the project: the one given, or the nearest above. `instead` is what this verb takes in its place.
 
     Raises click.UsageError where there is none.
     """
@@ -82,7 +82,8 @@ def project_root(directory: Path | None) -> Path:
         return directory.parent if directory.is_file() else directory
     found = find_project(Path.cwd())
     if found is None:
-        message = f"there is no {PROJECT_FILE} here or above; `meshgen init` makes one, and SOURCES can be given instead"
+        other = f", and {instead} can be given instead" if instead else ""
+        message = f"there is no {PROJECT_FILE} here or above; `meshgen init` makes one{other}"
         raise click.UsageError(message)
     return found.parent
 
@@ -95,7 +96,13 @@ def loose_project(sources: Iterable[str]) -> Project:
 
 
 def compile_sources(
-    sources: tuple[str, ...], directory: Path | None, *, environment: str | None, python: bool, revision: str | None = None
+    sources: tuple[str, ...],
+    directory: Path | None,
+    *,
+    environment: str | None,
+    python: bool,
+    revision: str | None = None,
+    instead: str = "",
 ) -> Result:
     """Compiles the project, or the sources given on the command line (`-` is standard input)."""
     from meshgen.load.load import Options
@@ -104,7 +111,7 @@ def compile_sources(
     stdin = sys.stdin.buffer.read() if "-" in sources else None
     options = Options(environment=environment, revision=revision, stdin=stdin, python=python)
     if not sources:
-        return compile_project(project_root(directory), options)
+        return compile_project(project_root(directory, instead), options)
     return compile_project(*_loose(sources, options))
 
 

@@ -21,11 +21,15 @@ Examples:
   meshgen trace --from shop/webapp http://catalog/items
   meshgen trace --from shop/webapp -X POST -H 'x-cohort: internal' http://catalog/items
   meshgen trace https://shop.example.com/api/items            a client outside, at the gateway
+  meshgen trace -f istio-yaml/ https://shop.example.com/      no project: native Istio YAML
 """
 
 
 @click.command(epilog=EXAMPLES)
 @click.argument("words", nargs=-1, required=True, metavar="[curl] URL")
+@click.option(
+    "-f", "--sources", multiple=True, metavar="PATH", help="Read this in place of a project's sources; may be repeated."
+)
 @click.option("--from", "source", default="", metavar="NAMESPACE/NAME", help="The caller's proxy; without it, a client outside.")
 @click.option("--gateway", default="", metavar="NAMESPACE/NAME", help="The gateway, where more than one serves the host.")
 @click.option("-X", "--request", "method", default="GET", show_default=True, help="The method.")
@@ -39,6 +43,7 @@ Examples:
 @json_option
 def command(
     words: tuple[str, ...],
+    sources: tuple[str, ...],
     source: str,
     gateway: str,
     method: str,
@@ -62,7 +67,7 @@ def command(
         message = f"one URL is traced at a time; `{words[1]}` is left over"
         raise click.UsageError(message)
     pairs = tuple(_header(header) for header in headers)
-    result = compile_sources((), directory, environment=environment, python=not no_python)
+    result = compile_sources(sources, directory, environment=environment, python=not no_python, instead="-f")
     if result.failed:
         Session(color=color, as_json=as_json).give_up(result)
     question = Question(url=url, method=method, headers=pairs, source=source, gateway=gateway, client_certificate=principal)

@@ -58,7 +58,7 @@ def _routed(before: Decision, after: Decision, host: str) -> Iterator[Verdict]:
         text = f"the timeout of {{requests}} is {_duration(after.timeout)} instead of {_duration(before.timeout)}"
         yield Verdict(FindingKind.TIMEOUT, text)
     if before.retry != after.retry:
-        yield Verdict(FindingKind.RETRIES, f"{{requests}} are retried {_retries(after)} instead of {_retries(before)}")
+        yield Verdict(FindingKind.RETRIES, _retried(before, after))
     if _headers(before) != _headers(after):
         yield Verdict(FindingKind.HEADERS, f"{{requests}} get other headers: {_header_changes(before, after)}")
 
@@ -169,13 +169,21 @@ def _duration(nanoseconds: int | None) -> str:
     return format_duration(nanoseconds) if nanoseconds else "none"
 
 
+def _retried(before: Decision, after: Decision) -> str:
+    old, new = _retries(before), _retries(after)
+    if not new:
+        return f"{{requests}} are not retried any more (before: {old})"
+    return f"{{requests}} are retried {new} instead of {old or 'never'}"
+
+
 def _retries(decision: Decision) -> str:
+    """How a request is retried; nothing where it is not."""
     retry = decision.retry
     if retry is None or not retry.attempts:
-        return "never"
+        return ""
     per_try = f", each within {_duration(retry.per_try_timeout)}" if retry.per_try_timeout else ""
     conditions = ",".join((*retry.on, *(str(code) for code in retry.codes)))
-    return f"{retry.attempts} times on {conditions}{per_try}"
+    return f"{retry.attempts} time{'s' if retry.attempts > 1 else ''} on {conditions}{per_try}"
 
 
 def _headers(decision: Decision) -> tuple[object, ...]:

@@ -53,6 +53,11 @@ class Impact:
     only_after: tuple[str, ...] = ()  # new proxies
 
     @property
+    def means_something(self) -> bool:
+        """Whether requests or proxies differ."""
+        return bool(self.findings or self.only_before or self.only_after)
+
+    @property
     def sentences(self) -> tuple[str, ...]:
         """The findings in words; `no request changes` where there is none."""
         return tuple(finding.text for finding in self.findings) or ("no request changes",)

@@ -32,7 +32,8 @@ def render_diff(
     paint = Paint(color)
     blocks = ["\n".join(_impact(impact, paint))] if impact is not None else []
     blocks += ["\n".join(_object(change, texts or {}, paint, full=full)) for change in changes]
-    return "\n\n".join([*blocks, count(changes)])
+    only_traffic = not changes and impact is not None and impact.means_something
+    return "\n\n".join([*blocks, "no Istio object differs; core objects do" if only_traffic else count(changes)])
 
 
 def count(changes: Changes) -> str:
