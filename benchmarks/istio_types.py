@@ -11,6 +11,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import cattrs
@@ -76,11 +77,9 @@ SLOTTED = build(
         name, [(f, t, None) for f, t in fields.items()], frozen=True, slots=True, kw_only=True
     )
 )
-PYDANTIC: Any = build(
-    lambda name, fields, _: pydantic.create_model(
-        name, __config__=pydantic.ConfigDict(extra="forbid", frozen=True), **{f: (t, None) for f, t in fields.items()}
-    )
-)  # type: ignore[call-overload]
+STRICT = pydantic.ConfigDict(extra="forbid", frozen=True)
+CREATE_MODEL: Any = pydantic.create_model  # its overloads do not know fields that are only named at run time
+PYDANTIC: Any = build(lambda name, fields, _: CREATE_MODEL(name, __config__=STRICT, **{f: (t, None) for f, t in fields.items()}))
 CONVERTER = cattrs.Converter(omit_if_default=True, forbid_extra_keys=True)
 
 CANDIDATES: dict[str, tuple[Callable[[], Any], Callable[[Any], bytes]]] = {
@@ -113,7 +112,7 @@ def main() -> int:
             if orjson.loads(encode(value)) != DOCUMENT:
                 print(f"{name} does not give the document back")
                 return 1
-            rounds[name].append((per_second(decode), per_second(lambda encode=encode, value=value: encode(value))))
+            rounds[name].append((per_second(decode), per_second(partial(encode, value))))
     base = [statistics.median(column) for column in zip(*rounds["msgspec"], strict=True)]
     print("Istio types, a VirtualService with three rules; ratios of median throughput over five interleaved rounds, msgspec = 1")
     for name, values in rounds.items():
