@@ -100,9 +100,21 @@ def _named(known: dict[str, Proxy], name: str, what: str) -> Proxy:
 def _at(mesh: Mesh, proxy: Proxy, request: Request) -> Decision:
     # A sidecar without iptables decides alike; only the way to its listeners differs.
     snapshot, _ = emit_envoy(mesh, replace(proxy, capture=MeshCapture.IPTABLES))
-    return trace(
-        EnvoyConfig.from_snapshot({}, snapshot.listeners, snapshot.clusters, snapshot.routes, snapshot.endpoints), request
-    )
+    config = EnvoyConfig.from_snapshot({}, snapshot.listeners, snapshot.clusters, snapshot.routes, snapshot.endpoints)
+    return trace(replace(config, unlisted=_unlisted(mesh, config)), request)
+
+
+def _unlisted(mesh: Mesh, config: EnvoyConfig) -> frozenset[str]:
+    """The clusters of hosts of which the sources name no endpoint: which Pods run is the cluster's to know, seldom Git's.
+
+    Sources that hold Pods or EndpointSlices show a cluster as it is; what has no endpoint there has none.
+    """
+    if mesh.facts.pods or mesh.facts.endpoint_slices:
+        return frozenset()
+    listed = {parse_outbound(name) for name, held in config.endpoints.items() if held.get("endpoints")}
+    hosts = {name.host for name in listed if name is not None}
+    parsed = {name: parse_outbound(name) for name in config.clusters}
+    return frozenset(name for name, outbound in parsed.items() if outbound is not None and outbound.host not in hosts)
 
 
 def _outbound(mesh: Mesh, caller: Proxy, request: Request) -> Request:

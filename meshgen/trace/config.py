@@ -18,7 +18,8 @@ HTTP_CONNECTION_MANAGER = "envoy.extensions.filters.network.http_connection_mana
 class EnvoyConfig:
     """Listeners, clusters, route configurations and cluster load assignments of one proxy, by name.
 
-    `endpoints_known` is false where the source tells nothing of EDS endpoints, so that an EDS cluster counts as served.
+    `endpoints_known` is false where the source tells nothing of EDS endpoints, so that an EDS cluster counts as served;
+    `unlisted` names clusters of which alone it tells nothing.
     `rejects_fragment` is Envoy's own answer to `#` in a path (400), which istiod's bootstrap turns off.
     """
 
@@ -27,6 +28,7 @@ class EnvoyConfig:
     routes: Mapping[str, JsonObject]
     endpoints: Mapping[str, JsonObject]
     endpoints_known: bool = True
+    unlisted: frozenset[str] = frozenset()
     rejects_fragment: bool = True
     node: JsonObject = field(default_factory=dict)
     _chains: dict[int, FilterChains] = field(default_factory=dict, init=False, repr=False, compare=False)

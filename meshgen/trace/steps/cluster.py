@@ -37,20 +37,21 @@ def find_upstream(walk: Walk, name: str) -> Upstream:
     if "cluster_type" in cluster:
         kind = string(message(cluster, "cluster_type"), "name")
     endpoints = _endpoints(walk, cluster, kind, name)
-    failure = _why_not_served(walk, kind, endpoints)
-    counted = f"{len(endpoints)} endpoint{'' if len(endpoints) == 1 else 's'}"
+    unknown = kind == "EDS" and not endpoints and (not walk.config.endpoints_known or name in walk.config.unlisted)
+    failure = "" if unknown else _why_not_served(kind, endpoints)
+    counted = "which endpoints it has is not known here" if unknown else _count(endpoints)
     reason = failure or ("to the original destination" if kind == "ORIGINAL_DST" else counted)
     walk.note("cluster", name, f"{kind}: {reason}", source=source_of(cluster))
     return Upstream(name=name, kind=kind, endpoints=endpoints, failure=failure)
 
 
-def _why_not_served(walk: Walk, kind: str, endpoints: tuple[Endpoint, ...]) -> str:
+def _count(endpoints: tuple[Endpoint, ...]) -> str:
+    return f"{len(endpoints)} endpoint{'' if len(endpoints) == 1 else 's'}"
+
+
+def _why_not_served(kind: str, endpoints: tuple[Endpoint, ...]) -> str:
     """Only STATIC and EDS clusters are known to be empty; names are resolved and destinations restored at run time."""
-    if endpoints or kind not in ("STATIC", "EDS"):
-        return ""
-    if kind == "EDS" and not walk.config.endpoints_known:
-        return ""
-    return "no endpoints"
+    return "" if endpoints or kind not in ("STATIC", "EDS") else "no endpoints"
 
 
 def _endpoints(walk: Walk, cluster: JsonObject, kind: str, name: str) -> tuple[Endpoint, ...]:
