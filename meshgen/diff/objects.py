@@ -31,7 +31,7 @@ def diff_objects(before: Iterable[Comparable], after: Iterable[Comparable]) -> C
     """Compare two sets of Kubernetes objects, in whatever order they come.
 
     Objects are the same object if group, kind, namespace and name are. Applying the fields of a change to the object before
-    gives the object after (`meshgen.diff.apply`).
+    gives the object after (`tests/unit/diff/apply_fields.py` does it).
     """
     old, new = _by_key(before), _by_key(after)
     added: list[ObjectChange] = []
