@@ -23,7 +23,7 @@ UNPROVEN: frozenset[str] = frozenset()
 # --- rooms ----------------------------------------------------------------------------------------------------------------
 def rooms() -> dict[str, str]:
     """The rows of the room table of docs/architecture.md: a room's path, and what it is said to hold."""
-    text = (ROOT / "docs/architecture.md").read_text().partition("## Rooms")[2]
+    text = (ROOT / "docs/architecture.md").read_text().partition("## Rooms")[2].partition("\n## ")[0]
     found: dict[str, str] = {}
     for line in text.splitlines():
         cells = [cell.strip() for cell in line.strip("|").split("|")]
