@@ -6,12 +6,17 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import msgspec
+
 from meshgen.deliver.gitops import Delivery, gitops_files, keep_from_substitution, placeholders
 from meshgen.deliver.layout import Layout, layout, render
 from meshgen.deliver.manifest import MANIFEST, parse_manifest
 from meshgen.diagnostics import Diagnostic, Origin, sort_diagnostics
 from meshgen.emit.istio import Artifact
-from meshgen.load.project import PROJECT_FILE, EnvoyOutput, IstioOutput, Project
+from meshgen.emit.istio.yaml_writer import dump_documents
+from meshgen.istio.mesh_config import MeshConfig
+from meshgen.json import JsonObject
+from meshgen.load.project import PROJECT_FILE, EnvoyOutput, IstioOutput
 from meshgen.mesh import Proxy
 from meshgen.pipeline import Result, envoy_snapshots
 
@@ -34,13 +39,12 @@ def istio_tree(result: Result, output: IstioOutput, directory: Path) -> OutputTr
     return OutputTree(directory=directory, files=render(plans, kustomization=output.kustomization))
 
 
-def delivery_tree(project: Project, name: str, directory: Path) -> tuple[OutputTree | None, tuple[Diagnostic, ...]]:
-    """The Argo CD and Flux objects that bring the Istio tree to a cluster; None where the project asks for neither."""
-    output = project.outputs.istio
-    if output is None or (output.deliver.argocd is None and output.deliver.flux is None):
-        return None, ()
+def delivery_tree(result: Result, output: IstioOutput, directory: Path) -> tuple[OutputTree | None, tuple[Diagnostic, ...]]:
+    """What stands beside the Istio tree: istiod's Helm values, the Argo CD and Flux objects; None where there is none of them."""
+    name = result.root.absolute().name
     place = Origin(PROJECT_FILE).at("spec", "outputs", "istio", "deliver")
-    files: dict[str, bytes] = {}
+    values = istiod_values(result)
+    files: dict[str, bytes] = {"istiod/values.yaml": values} if values is not None else {}
     diagnostics: tuple[Diagnostic, ...] = ()
     if (argocd := output.deliver.argocd) is not None:
         delivery = Delivery(
@@ -68,7 +72,37 @@ def delivery_tree(project: Project, name: str, directory: Path) -> tuple[OutputT
         )
         files |= gitops_files(delivery, argocd=False)
         diagnostics += placeholders(delivery, place.at("flux"))
+    if not files and not directory.exists():
+        return None, diagnostics
     return OutputTree(directory=directory, files=files), diagnostics
+
+
+def istiod_values(result: Result) -> bytes | None:
+    """What the Mesh sets of MeshConfig as values of istiod's Helm chart (`helm upgrade … --values`); None where that is nothing.
+
+    A MeshConfig that was read from the cluster's own ConfigMap is not given back.
+    """
+    if not result.has_mesh_intent:
+        return None
+    settings = _beyond(_json(result.mesh.config), _json(MeshConfig()))
+    return dump_documents([{"meshConfig": settings}]) if settings else None
+
+
+def _json(config: MeshConfig) -> JsonObject:
+    value: JsonObject = msgspec.json.decode(msgspec.json.encode(config))
+    return value
+
+
+def _beyond(value: JsonObject, default: JsonObject) -> JsonObject:
+    """What of a value is not as the default has it; None counts as not given."""
+    found: JsonObject = {}
+    for key, item in value.items():
+        usual = default.get(key)
+        if isinstance(item, dict) and (usual is None or isinstance(usual, dict)):
+            item = _beyond(item, usual or {}) or (None if usual is not None else {})  # noqa: PLW2901 (the part that counts)
+        if item is not None and item != usual:
+            found[key] = item
+    return found
 
 
 def envoy_tree(

@@ -50,6 +50,7 @@ class Result:
     proxies: tuple[Proxy, ...] = ()
     diagnostics: tuple[Diagnostic, ...] = ()
     not_checked: tuple[NotChecked, ...] = ()
+    has_mesh_intent: bool = False  # whether the sources say what istiod's settings are
     texts: Mapping[str, bytes] = field(default_factory=dict)  # sources by the file name that origins have
 
     @property
@@ -92,6 +93,7 @@ def compile_project(root: Path, options: Options | None = None) -> Result:
         proxies=all_proxies(mesh, loaded.project),
         diagnostics=diagnostics,
         not_checked=checked.not_checked,
+        has_mesh_intent=any(intent.model.KIND == "Mesh" for intent in intents),
         texts=workspace.texts,
     )
 

@@ -127,7 +127,7 @@ def _trees(
     if istio is not None:
         trees.append(istio_tree(result, istio, output / "istio" if output else result.root / istio.directory))
         base = output or (result.root / istio.directory).parent
-        delivery, diagnostics = delivery_tree(project, result.root.absolute().name, base / "deliver")
+        delivery, diagnostics = delivery_tree(result, istio, base / "deliver")
         trees += [delivery] if delivery else []
     if envoy is None:
         return trees, diagnostics
