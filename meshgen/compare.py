@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 import msgspec
 
@@ -31,16 +32,26 @@ class Comparison:
         return self.changes.means_something or (self.impact is not None and self.impact.means_something)
 
 
-def compare(before: Result, after: Result, *, traffic: bool = True) -> Comparison:
+Watch: TypeAlias = Callable[[Sequence[Proxy], str], Iterable[Proxy]]
+"""Hands out proxies one by one, so that somebody can follow how many are done; the text says what is being done."""
+
+
+def _unwatched(proxies: Sequence[Proxy], _label: str) -> Iterable[Proxy]:
+    return proxies
+
+
+def compare(before: Result, after: Result, *, traffic: bool = True, watch: Watch = _unwatched) -> Comparison:
     """Compares two compiles; with `traffic`, also what becomes of requests at every proxy."""
     # The objects, not the artifacts: they know the line of each field.
     changes = diff_objects((*before.objects, *_mesh_config(before, after)), (*after.objects, *_mesh_config(after, before)))
     same_facts = before.mesh.facts == after.mesh.facts
     if not traffic or (same_facts and not changes.means_something):
         return Comparison(changes=changes)
-    old, _ = envoy_snapshots(before.mesh, before.proxies)
-    new, _ = envoy_snapshots(after.mesh, after.proxies)
-    return Comparison(changes=changes, impact=impact(old, new))
+    old, _ = envoy_snapshots(before.mesh, watch(before.proxies, "Envoy configuration before"))
+    new, _ = envoy_snapshots(after.mesh, watch(after.proxies, "Envoy configuration after"))
+    found = impact(old, new)
+    # Facts that only moved to another line do nothing to requests, and there is nothing to say of them.
+    return Comparison(changes=changes, impact=found if changes or found.means_something else None)
 
 
 def _mesh_config(result: Result, other: Result) -> tuple[JsonObject, ...]:

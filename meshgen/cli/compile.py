@@ -79,7 +79,7 @@ def command(
     if printing:
         _print_istio(result)
         return
-    trees, found = _trees(result, output, targets, _choose(result, proxies))
+    trees, found = _trees(session, result, output, targets, _choose(result, proxies))
     if exit_code(found):
         session.give_up(replace(result, diagnostics=(*result.diagnostics, *found)))
     session.report(found, result.texts)
@@ -108,7 +108,7 @@ def _choose(result: Result, wanted: tuple[str, ...]) -> tuple[Proxy, ...] | None
 
 
 def _trees(
-    result: Result, output: Path | None, targets: tuple[str, ...], wanted: tuple[Proxy, ...] | None
+    session: Session, result: Result, output: Path | None, targets: tuple[str, ...], wanted: tuple[Proxy, ...] | None
 ) -> tuple[list[OutputTree], tuple[Diagnostic, ...]]:
     """What is to be written: Istio objects, their delivery, Envoy configuration; and what is missing for it, or is left out."""
     from meshgen.load.project import EnvoyOutput, IstioOutput
@@ -132,7 +132,8 @@ def _trees(
     if envoy is None:
         return trees, diagnostics
     directory = output / "envoy" if output else result.root / envoy.directory
-    tree, found = envoy_tree(result, envoy, directory, result.proxies if wanted is None else wanted)
+    proxies = session.watch(result.proxies if wanted is None else wanted, "Envoy configuration")
+    tree, found = envoy_tree(result, envoy, directory, proxies)
     trees.append(tree if wanted is None else with_other_proxies(tree, wanted))
     return trees, (*diagnostics, *found)
 

@@ -82,7 +82,7 @@ def command(
         _stop_on_errors(session, before, after)
         from meshgen.compare import compare
 
-        comparison = compare(before, after, traffic=not objects_only)
+        comparison = compare(before, after, traffic=not objects_only, watch=session.watch)
     session.report(comparison.diagnostics, after.texts)
     _print(comparison, after, markdown=markdown, as_json=as_json, full=full, color=use_color(color, sys.stdout))
     stop(max(exit_code(comparison.diagnostics), FINDINGS if comparison.differs else 0))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -15,11 +15,15 @@ from meshgen.diagnostics import Diagnostic, Severity
 from meshgen.json import JsonValue
 
 if TYPE_CHECKING:
+    from meshgen.mesh import Proxy
     from meshgen.load.load import Options
     from meshgen.load.project import Project
     from meshgen.pipeline import Result
 
 FINDINGS, CANNOT_RUN = 1, 2
+
+MANY = 20
+"""Proxies whose Envoy configuration takes long enough to be watched."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +43,14 @@ class Session:
 
         color = use_color(self.color, sys.stderr if err else sys.stdout)
         click.echo(render_diagnostics(shown, texts, color=color), err=err, color=color)
+
+    def watch(self, proxies: Sequence[Proxy], label: str) -> Iterator[Proxy]:
+        """The proxies one by one, with a progress bar on a terminal's standard error where there are many."""
+        if len(proxies) < MANY or self.quiet or self.as_json or not sys.stderr.isatty():
+            yield from proxies
+            return
+        with click.progressbar(proxies, label=label, file=sys.stderr, color=use_color(self.color, sys.stderr)) as bar:
+            yield from bar
 
     def say(self, line: str) -> None:
         """Prints a line about what was done, unless this run is quiet or prints JSON."""
