@@ -15,9 +15,9 @@ from meshgen.diagnostics import Diagnostic, Severity
 from meshgen.json import JsonValue
 
 if TYPE_CHECKING:
-    from meshgen.mesh import Proxy
     from meshgen.load.load import Options
     from meshgen.load.project import Project
+    from meshgen.mesh import Proxy
     from meshgen.pipeline import Result
 
 FINDINGS, CANNOT_RUN = 1, 2
