@@ -18,7 +18,7 @@ from meshgen.istio.mesh_config import MeshConfig
 from meshgen.istio.object import IstioObject
 from meshgen.istio.struct import IstioStruct
 from meshgen.kubernetes import CoreFacts
-from meshgen.mesh import Mesh, Proxy, Role, link
+from meshgen.mesh import Mesh, Proxy, ProxyView, Role, link
 
 ORACLE = Path(__file__).parent.parent / "oracle"
 CASES = tuple(sorted(path.parent.name for path in ORACLE.glob("*/case.yaml")))
@@ -121,6 +121,13 @@ def _istio_object(document: dict[str, Any], origin: Origin, created: str) -> Ist
         origin=origin,
         native=document,
     )
+
+
+def linked(case: str, name: str) -> tuple[Mesh, Proxy, ProxyView]:
+    """A case's mesh, one of its proxies, and what concerns it."""
+    loaded = load_case(case)
+    proxy = loaded.proxies[name]
+    return loaded.mesh, proxy, loaded.mesh.view(proxy)
 
 
 def _proxy(entry: dict[str, Any], facts: CoreFacts) -> Proxy:

@@ -10,13 +10,12 @@ from collections.abc import Iterator, Mapping
 
 import pytest
 from envoy_protos import CLUSTER, LOAD_ASSIGNMENT, Json, canonical, canonical_filter, canonical_socket
-from oracle import PROXIES, load_case, load_recorded
+from oracle import PROXIES, linked, load_recorded
 
 from meshgen.emit.envoy.clusters import clusters
 from meshgen.emit.envoy.endpoints import load_assignments
 from meshgen.emit.envoy.filters import ext_authz, jwt_authn, rbac
 from meshgen.emit.envoy.tls import downstream_tls, inbound_mutual_tls
-from meshgen.mesh import Mesh, Proxy, ProxyView
 
 each_proxy = pytest.mark.parametrize(("case", "name"), PROXIES)
 
@@ -35,12 +34,6 @@ _WITHOUT = {
     "runtime_key",  # istiod writes `(`
 }
 _MESH_ALPN = (["istio-peer-exchange", "istio"], ["istio-peer-exchange", "istio", "h2"])
-
-
-def _linked(case: str, name: str) -> tuple[Mesh, Proxy, ProxyView]:
-    loaded = load_case(case)
-    mesh, proxy = loaded.mesh, loaded.proxies[name]
-    return mesh, proxy, mesh.view(proxy)
 
 
 def _plain(value: Json) -> Json:
@@ -64,7 +57,7 @@ def _cluster(value: Json) -> Json:
 
 @each_proxy
 def test_every_cluster_has_the_recorded_settings(case: str, name: str):
-    mesh, _, view = _linked(case, name)
+    mesh, _, view = linked(case, name)
     ours = {str(cluster["name"]): _cluster(cluster) for cluster in clusters(mesh, view)}
     recorded = {cluster["name"]: _cluster(cluster) for cluster in load_recorded(case, name)["clusters"]}
     different = [key for key in sorted(ours.keys() | recorded.keys()) if ours.get(key) != recorded.get(key)]
@@ -107,7 +100,7 @@ def _canonical_assignment(value: Json) -> Json:
 
 @each_proxy
 def test_every_load_assignment_is_the_recorded_one(case: str, name: str):
-    mesh, _, view = _linked(case, name)
+    mesh, _, view = linked(case, name)
     ours = {str(found["cluster_name"]): _canonical_assignment(found) for found in load_assignments(mesh, view)}
     recorded = {found["cluster_name"]: _canonical_assignment(found) for found in load_recorded(case, name)["endpoints"]}
     assert ours == recorded
@@ -161,7 +154,7 @@ def _unwrapped(value: Json) -> Json:
 
 @each_proxy
 def test_http_security_filters_are_the_recorded_ones(case: str, name: str):
-    mesh, proxy, _ = _linked(case, name)
+    mesh, proxy, _ = linked(case, name)
     token = jwt_authn.http_filter(mesh, proxy)
     ours = [*ext_authz.http_filters(mesh, proxy), *([token] if token else []), *rbac.http_filters(mesh, proxy)]
     recorded = _recorded_filters(case, name, "http_filters", _SECURITY)
@@ -171,7 +164,7 @@ def test_http_security_filters_are_the_recorded_ones(case: str, name: str):
 
 @each_proxy
 def test_network_security_filters_are_the_recorded_ones(case: str, name: str):
-    mesh, proxy, _ = _linked(case, name)
+    mesh, proxy, _ = linked(case, name)
     ours = [*ext_authz.network_filters(mesh, proxy), *rbac.network_filters(mesh, proxy)]
     recorded = _recorded_filters(case, name, "filters", _NETWORK)
     assert recorded in ([], [[_security(entry) for entry in ours]])
@@ -201,7 +194,7 @@ def _socket(value: Json) -> Json:
 
 @each_proxy
 def test_every_terminated_tls_context_is_the_recorded_one(case: str, name: str):
-    mesh, _, view = _linked(case, name)
+    mesh, _, view = linked(case, name)
     alpn = ("h2", "http/1.1")
     servers = [server.tls for gateway in view.gateways for server in gateway.spec.servers or () if server.tls]
     terminating = [tls for tls in servers if tls.mode and "PASSTHROUGH" not in tls.mode]

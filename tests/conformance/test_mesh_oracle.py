@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from oracle import PROXIES, load_case, load_recorded
+from oracle import PROXIES, linked, load_recorded
 
 from meshgen.mesh import Mesh, Proxy, ProxyView, Resolution, Role
 from meshgen.values import Protocol
@@ -13,12 +13,6 @@ from meshgen.values import Protocol
 each_proxy = pytest.mark.parametrize(("case", "name"), PROXIES)
 
 _DNS = (Resolution.DNS, Resolution.DNS_ROUND_ROBIN)
-
-
-def _linked(case: str, name: str) -> tuple[Mesh, Proxy, ProxyView]:
-    loaded = load_case(case)
-    mesh, proxy = loaded.mesh, loaded.proxies[name]
-    return mesh, proxy, mesh.view(proxy)
 
 
 def _recorded_clusters(case: str, name: str, direction: str) -> set[str]:
@@ -39,13 +33,13 @@ def _clusters(mesh: Mesh, proxy: Proxy, view: ProxyView) -> set[str]:
 
 @each_proxy
 def test_the_view_and_destination_rules_give_the_recorded_outbound_clusters(case: str, name: str):
-    mesh, proxy, view = _linked(case, name)
+    mesh, proxy, view = linked(case, name)
     assert _clusters(mesh, proxy, view) == _recorded_clusters(case, name, "outbound")
 
 
 @each_proxy
 def test_inbound_services_give_the_recorded_inbound_clusters(case: str, name: str):
-    _, proxy, view = _linked(case, name)
+    _, proxy, view = linked(case, name)
     recorded = _recorded_clusters(case, name, "inbound")
     if proxy.role is Role.GATEWAY:
         assert recorded == set()
@@ -77,7 +71,7 @@ def _mutual(cluster: dict[str, Any]) -> set[str]:
 
 @each_proxy
 def test_endpoints_are_the_recorded_ones(case: str, name: str):
-    mesh, _, view = _linked(case, name)
+    mesh, _, view = linked(case, name)
     clusters = [c for c in load_recorded(case, name)["endpoints"] if c["cluster_name"].startswith("outbound|")]
     for recorded in clusters:
         _, number, subset, host = recorded["cluster_name"].split("|")
@@ -93,7 +87,7 @@ def test_endpoints_are_the_recorded_ones(case: str, name: str):
 
 @each_proxy
 def test_every_recorded_virtual_host_of_a_sidecar_is_in_scope(case: str, name: str):
-    _, proxy, view = _linked(case, name)
+    _, proxy, view = linked(case, name)
     recorded = {v["name"] for config in load_recorded(case, name)["routes"] for v in config["virtual_hosts"]}
     seen = {host.rpartition(":")[0] for host in recorded if ":" in host and not host.startswith(("inbound|", "blackhole:"))}
     known = {s.host for scope in view.scopes for s in scope.services}

@@ -2,52 +2,23 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeAlias
 
 import pytest
-from certificates import Authority
-from harness import find_envoy
 from oracle import PROXIES, load_case
+from validation import real_files, refusal, with_real_files
 
 from meshgen.emit.envoy.bootstrap import BootstrapOptions, static_bootstrap
 from meshgen.emit.envoy.translate import emit_envoy
 from meshgen.mesh import Capture, Mesh, Proxy
 
-Json: TypeAlias = Any
-
 pytestmark = pytest.mark.envoy
-
-
-def with_real_files(value: Json, files: dict[str, str]) -> Json:
-    """Each file that a secret names replaced with one that is there."""
-    if isinstance(value, dict):
-        return {
-            key: {"filename": files[key]} if key in files and isinstance(item, dict) else with_real_files(item, files)
-            for key, item in value.items()
-        }
-    return [with_real_files(item, files) for item in value] if isinstance(value, list) else value
-
-
-def refusal(bootstrap: Json, file: Path) -> str:
-    """What Envoy says against a bootstrap; empty where it takes it."""
-    file.write_text(json.dumps(bootstrap))
-    command = [str(find_envoy()), "--mode", "validate", "--log-level", "error", "-c", str(file)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
-    return done.stderr[-800:] if done.returncode else ""
 
 
 @pytest.fixture
 def files(tmp_path: Path) -> dict[str, str]:
-    place = Authority().credential(tmp_path / "credential", "shop.example")
-    return {
-        "certificate_chain": str(place / "tls.crt"),
-        "private_key": str(place / "tls.key"),
-        "trusted_ca": str(place / "ca.crt"),
-    }
+    return real_files(tmp_path)
 
 
 def refusal_of(mesh: Mesh, proxy: Proxy, files: dict[str, str], place: Path) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import random
-import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
@@ -15,9 +14,8 @@ from typing import Any, TypeAlias
 import jsonschema
 import pytest
 import yaml
-from certificates import Authority
 from envoy_protos import BOOTSTRAP, CLUSTER, LISTENER, LOAD_ASSIGNMENT, ROUTES, SECRET, canonical
-from harness import find_envoy
+from validation import real_files, refusal, with_real_files
 
 from meshgen.diagnostics import Origin
 from meshgen.emit.envoy.bootstrap import BootstrapOptions, filesystem_bootstrap, static_bootstrap
@@ -260,31 +258,6 @@ def test_a_real_envoy_accepts_the_bootstrap_of_every_proxy(tmp_path: Path):
             bootstraps.setdefault(text.replace(snapshot.proxy.id, ""), f"{name} {snapshot.proxy.id}")
     assert len(bootstraps) > len(SOUND)
     with ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1)) as pool:
-        arguments = [(text, tmp_path / f"{number}.json") for number, text in enumerate(bootstraps)]
-        refusals = list(pool.map(refusal, arguments))
+        places = [tmp_path / f"{number}.json" for number in range(len(bootstraps))]
+        refusals = list(pool.map(refusal, map(json.loads, bootstraps), places))
     assert {name: said for name, said in zip(bootstraps.values(), refusals, strict=True) if said} == {}
-
-
-def real_files(directory: Path) -> dict[str, str]:
-    place = Authority().credential(directory / "credential", "shop.example.com")
-    names = {"certificate_chain": "tls.crt", "private_key": "tls.key", "trusted_ca": "ca.crt"}
-    return {key: str(place / name) for key, name in names.items()}
-
-
-def with_real_files(value: Json, files: dict[str, str]) -> Json:
-    """Each file that a secret names replaced with one that is there: Envoy reads them when it loads."""
-    if isinstance(value, dict):
-        return {
-            key: {"filename": files[key]} if key in files and isinstance(item, dict) else with_real_files(item, files)
-            for key, item in value.items()
-        }
-    return [with_real_files(item, files) for item in value] if isinstance(value, list) else value
-
-
-def refusal(argument: tuple[str, Path]) -> str:
-    """What Envoy says against a bootstrap; empty where it takes it."""
-    text, file = argument
-    file.write_text(text)
-    command = [str(find_envoy()), "--mode", "validate", "--log-level", "error", "-c", str(file)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
-    return (done.stderr[-800:] or "refused") if done.returncode else ""

@@ -1,0 +1,38 @@
+"""Whether a real Envoy takes a bootstrap: it loads it and every file that it names, and opens no port."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from certificates import Authority
+from harness import find_envoy
+
+Json: TypeAlias = Any
+
+
+def real_files(directory: Path) -> dict[str, str]:
+    """A certificate, its key and its root, by the fields that name such files."""
+    place = Authority().credential(directory / "credential", "shop.example.com")
+    names = {"certificate_chain": "tls.crt", "private_key": "tls.key", "trusted_ca": "ca.crt"}
+    return {key: str(place / name) for key, name in names.items()}
+
+
+def with_real_files(value: Json, files: dict[str, str]) -> Json:
+    """Each file that a secret names replaced with one that is there: Envoy reads them when it loads."""
+    if isinstance(value, dict):
+        return {
+            key: {"filename": files[key]} if key in files and isinstance(item, dict) else with_real_files(item, files)
+            for key, item in value.items()
+        }
+    return [with_real_files(item, files) for item in value] if isinstance(value, list) else value
+
+
+def refusal(bootstrap: Json, file: Path) -> str:
+    """What Envoy says against a bootstrap, which is written to `file` for it; empty where it takes it."""
+    file.write_text(json.dumps(bootstrap))
+    command = [str(find_envoy()), "--mode", "validate", "--log-level", "error", "-c", str(file)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    return (done.stderr[-800:] or "refused") if done.returncode else ""
