@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
-from meshgen.diagnostics import JsonPath, did_you_mean
+from meshgen.diagnostics import JsonPath, suggest
 from meshgen.emit.envoy.names import parse_outbound
 from meshgen.emit.envoy.translate import emit_envoy
 from meshgen.load.positions import locate
@@ -91,8 +91,7 @@ def _request(question: Question) -> Request:
 
 def _named(known: dict[str, Proxy], name: str, what: str) -> Proxy:
     if name not in known:
-        hint = did_you_mean(name, known) or f"known are {', '.join(known) or 'none'}"
-        message = f"there is no {what} `{name}`; {hint}"
+        message = f"there is no {what} `{name}`; {suggest(name, known)}"
         raise UnanswerableError(message)
     return known[name]
 

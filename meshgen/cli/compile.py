@@ -11,7 +11,7 @@ import click
 
 from meshgen.cli.options import color_option, env_option, json_option, no_python_option, project_option, quiet_option
 from meshgen.cli.session import FINDINGS, Session, compile_sources, exit_code, stop
-from meshgen.diagnostics import Diagnostic, did_you_mean
+from meshgen.diagnostics import Diagnostic, suggest
 from meshgen.json import JsonValue
 
 if TYPE_CHECKING:
@@ -101,8 +101,7 @@ def _choose(result: Result, wanted: tuple[str, ...]) -> tuple[Proxy, ...] | None
     known = {proxy.id: proxy for proxy in result.proxies}
     for name in wanted:
         if name not in known:
-            hint = did_you_mean(name, known) or f"known are {', '.join(known) or 'none'}"
-            message = f"there is no proxy `{name}`; {hint}"
+            message = f"there is no proxy `{name}`; {suggest(name, known)}"
             raise click.UsageError(message)
     return tuple(known[name] for name in dict.fromkeys(wanted)) if wanted else None
 

@@ -11,7 +11,7 @@ import click
 
 from meshgen.cli.options import color_option, env_option, json_option, no_python_option, project_option, quiet_option, use_color
 from meshgen.cli.session import FINDINGS, Session, compile_sources, exit_code, project_root, stop
-from meshgen.diagnostics import did_you_mean
+from meshgen.diagnostics import suggest
 from meshgen.json import JsonValue
 
 if TYPE_CHECKING:
@@ -140,7 +140,7 @@ def _envoy(after: Result, source: str, name: str | None) -> Comparison:
 
     known = {proxy.id: proxy for proxy in after.proxies}
     if name not in known:
-        hint = did_you_mean(name or "", known) or f"known are {', '.join(known) or 'none'}"
+        hint = suggest(name or "", known)
         message = f"there is no proxy `{name}`; {hint}" if name else f"say with --proxy whose configuration it is; {hint}"
         raise click.UsageError(message)
     return compare_envoy(after, known[name], source)

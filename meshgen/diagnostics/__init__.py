@@ -3,7 +3,7 @@
 This room imports nothing of ours; every other room may import it.
 """
 
-from meshgen.diagnostics.model import Code, Diagnostic, Related, Severity, did_you_mean, sort_diagnostics
+from meshgen.diagnostics.model import Code, Diagnostic, Related, Severity, did_you_mean, sort_diagnostics, suggest
 from meshgen.diagnostics.origin import UNKNOWN, JsonPath, Origin
 
 __all__ = [
@@ -16,4 +16,5 @@ __all__ = [
     "Severity",
     "did_you_mean",
     "sort_diagnostics",
+    "suggest",
 ]

@@ -85,3 +85,9 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     """`did you mean `payments`?`, or nothing where no known name is near."""
     near = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.6)
     return f"did you mean `{near[0]}`?" if near else ""
+
+
+def suggest(name: str, known: Iterable[str]) -> str:
+    """`did you mean `shop/payments`?`, or all known names where none is near."""
+    names = tuple(known)
+    return did_you_mean(name, names) or f"known are {', '.join(names) or 'none'}"

@@ -11,13 +11,13 @@ from typing import Any
 import msgspec
 import yaml
 
-from meshgen import kubernetes
 from meshgen.diagnostics import Origin
 from meshgen.istio.kinds import KINDS
 from meshgen.istio.mesh_config import MeshConfig
 from meshgen.istio.object import IstioObject
 from meshgen.istio.struct import IstioStruct
 from meshgen.kubernetes import CoreFacts
+from meshgen.load.kubernetes import decode_facts
 from meshgen.mesh import Mesh, Proxy, ProxyView, Role, link
 
 ORACLE = Path(__file__).parent.parent / "oracle"
@@ -31,16 +31,6 @@ PROXIES = tuple(
 
 # The record keeps an object without creationTimestamp for one made at this time.
 _CREATED = "2026-01-01T00:00:00Z"
-
-_FACTS: dict[str, tuple[str, type[Any]]] = {
-    "Service": ("services", kubernetes.Service),
-    "EndpointSlice": ("endpoint_slices", kubernetes.EndpointSlice),
-    "Pod": ("pods", kubernetes.Pod),
-    "Namespace": ("namespaces", kubernetes.Namespace),
-    "ServiceAccount": ("service_accounts", kubernetes.ServiceAccount),
-    "Secret": ("secrets", kubernetes.SecretName),
-    "Deployment": ("pod_owners", kubernetes.PodOwner),
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,20 +82,19 @@ def decode_documents(
 ) -> tuple[tuple[IstioObject[IstioStruct], ...], CoreFacts]:
     """Documents of one file as typed objects and core facts."""
     objects: list[IstioObject[IstioStruct]] = []
-    facts: dict[str, list[Any]] = {}
+    core: list[tuple[dict[str, Any], Origin]] = []
     for index, document in enumerate(documents):
         if not document:
             continue
         origin = Origin(file, index)
-        kind = document["kind"]
-        if kind in KINDS:
+        if document["kind"] in KINDS:
             objects.append(_istio_object(document, origin, created))
         else:
-            field, struct = _FACTS[kind]
             document["metadata"].setdefault("creationTimestamp", created or None)
-            fact = msgspec.convert(document, struct)
-            facts.setdefault(field, []).append(msgspec.structs.replace(fact, origin=origin))
-    return tuple(objects), CoreFacts(**{field: tuple(values) for field, values in facts.items()})
+            core.append((document, origin))
+    facts, diagnostics = decode_facts(core)
+    assert not diagnostics, diagnostics
+    return tuple(objects), facts
 
 
 def _istio_object(document: dict[str, Any], origin: Origin, created: str) -> IstioObject[IstioStruct]:
