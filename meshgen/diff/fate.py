@@ -9,6 +9,8 @@ from enum import StrEnum
 from meshgen.trace import Decision, Outcome
 from meshgen.values import format_duration
 
+_PASSTHROUGH = "PassthroughCluster"
+
 
 class FindingKind(StrEnum):
     """What a sentence of the impact is about, the gravest first."""
@@ -49,6 +51,8 @@ def compare_fates(before: Decision, after: Decision, host: str, path: str = "/")
 
 def _routed(before: Decision, after: Decision, host: str) -> Iterator[Verdict]:
     yield from _shares(before, after, host)
+    if (before.cluster == _PASSTHROUGH) != (after.cluster == _PASSTHROUGH):
+        return  # nothing but the way is the proxy's to decide there
     yield from _rewrites(before, after)
     yield from _mirrors(before, after, host)
     if _faults(before) != _faults(after):
@@ -109,7 +113,7 @@ def destination_name(cluster: str, host: str) -> str:
     parts = cluster.split("|")
     if parts[0] == "inbound" or cluster == "InboundPassthroughCluster":
         return "the workload"
-    if cluster == "PassthroughCluster":
+    if cluster == _PASSTHROUGH:
         return "where the client meant them to go"
     if len(parts) != 4 or parts[0] != "outbound":
         return cluster

@@ -111,8 +111,21 @@ class _Pair:
         old, new = self.targets
         for key in sorted({*old, *new}):
             left, right = old.get(key), new.get(key)
-            if left is None or right is None or not left.same_as(right):
+            if left is None or right is None or not (left.same_as(right) or left.is_led_like(right)):
                 yield left, right
+
+    def also(self, target: Target) -> str:
+        """` and www.example.com`: the hosts that share this target's virtual host on both sides."""
+        old, new = self.targets
+        hosts = [new[key].host for key in sorted({*old, *new}) if _follows(old.get(key), new.get(key), target)]
+        return f" and {_list(hosts)}" if hosts else ""
+
+
+def _follows(left: Target | None, right: Target | None, target: Target) -> bool:
+    """Whether `target` speaks for a host."""
+    if left is None or right is None or right.key[:-1] != target.key[:-1]:
+        return False
+    return left.is_led_like(right) and right.leader == target.host
 
 
 def impact(before: Sequence[Snapshot], after: Sequence[Snapshot]) -> Impact:
@@ -174,7 +187,9 @@ def _compare(tally: _Tally, pair: _Pair, left: Target | None, right: Target | No
     assert target is not None, "one of two keys is there"  # noqa: S101 - a bug of ours
     classes = classes_of(left, right)
     tally.missed += classes.missed
-    scene = _Scene(tally, pair, target, _place(pair.proxy, target, names), has_policies=bool(classes.callers))
+    scene = _Scene(
+        tally, pair, target, _place(pair.proxy, target, names), has_policies=bool(classes.callers), also=pair.also(target)
+    )
     let_in = scene.compare_access(classes.callers)
     scene.compare_requests(classes.requests, let_in)
 
@@ -194,6 +209,7 @@ class _Scene:
     target: Target
     place: tuple[str, str]
     has_policies: bool  # on either side
+    also: str  # the other hosts that this one speaks for
 
     @property
     def proxy(self) -> Proxy:
@@ -213,7 +229,7 @@ class _Scene:
         """Keep a difference with its witness."""
         witness = Witness(proxy=self.proxy.id, request=request, before=decisions[0], after=decisions[1])
         unsafe = " without mTLS" if self.target.inbound and self.target.base.tls == "none" else ""
-        text = verdict.text.replace("{requests}", f"requests to {self.host}{unsafe}{conditions}")
+        text = verdict.text.replace("{requests}", f"requests to {self.host}{self.also}{unsafe}{conditions}")
         key = (*self.place, verdict.kind, text)
         self.tally.found[key].setdefault((self.proxy.id, self.target.base.port), witness)
 
@@ -247,19 +263,21 @@ class _Scene:
         """Sentences on who may call; gives a caller that is let in on both sides, if there is one."""
         by_caller: defaultdict[str, list[_Case]] = defaultdict(list)
         let_in = ANYBODY
+        alone = all(caller == ANYBODY for caller, _ in callers)
         for caller, example in callers:
             request = caller.sends(example.request, self.target.issuers)
             case = _Case(example, request, self.trace(request))
-            by_caller[self._name(caller)].append(case)
+            by_caller[self._name(caller, alone=alone)].append(case)
             if let_in is ANYBODY and case.was_let_in and case.is_let_in:
                 let_in = caller
         for name, cases in by_caller.items():
             self._compare_caller(name, cases)
         return let_in
 
-    def _name(self, caller: Caller) -> str:
+    def _name(self, caller: Caller, *, alone: bool) -> str:
         mutual = self.target.base.tls == "mtls" and self.target.inbound
-        return caller.name(inbound=self.target.inbound, mutual=mutual, namespace=self.proxy.namespace)
+        name = caller.name(inbound=self.target.inbound, mutual=mutual, namespace=self.proxy.namespace)
+        return name.replace("any other workload", "any workload") if alone else name
 
     def _compare_caller(self, name: str, cases: Sequence[_Case]) -> None:
         changes = (
@@ -268,7 +286,8 @@ class _Scene:
         )
         for verb, found, whole in changes:
             if found:
-                which = "" if whole else _alternatives([case.example for case in found])
+                kept = [_conditions(case.example) or _OTHERS for case in cases if case.was_let_in and case.is_let_in]
+                which = "" if whole else _alternatives([case.example for case in found]) + _keep(kept, verb)
                 ending = "" if name.startswith("callers ") else "s"
                 verdict = Verdict(FindingKind.ACCESS, f"{name} {verb}{ending} access to {self.host}{which}")
                 self.note(verdict, "", found[0].request, found[0].decisions)
@@ -306,18 +325,27 @@ def _alternatives(examples: Sequence[Example]) -> str:
     """` with path /a or with path /b`: the widest conditions, the first few of them."""
     known = [frozenset(example.conditions) for example in examples if example.conditions]
     wide = [each for each in examples if each.conditions and not any(other < frozenset(each.conditions) for other in known)]
-    shown = [_conditions(each) for each in wide] or [" with method GET, path /"]
+    shown = [_conditions(each) for each in wide] or [" with requests of other kinds"]
     more = f" and {len(shown) - 3} more kinds of requests" if len(shown) > 3 else ""
     return " or".join(shown[:3]) + more
 
 
 def _unaffected(conditions: Sequence[str]) -> str:
     """The end of a sentence: which requests to the same host keep their fate."""
+    return f"; requests{_kinds(conditions)} are unaffected" if conditions else ""
+
+
+def _keep(conditions: Sequence[str], verb: str) -> str:
+    """The end of a sentence on access: which requests of the same caller are let in on both sides."""
     if not conditions:
         return ""
+    return f"; requests{_kinds(conditions)} {'are still' if verb == 'lose' else 'were already'} let in"
+
+
+def _kinds(conditions: Sequence[str]) -> str:
     shown = sorted(conditions, key=lambda each: (each == _OTHERS, each))[:3]
     more = f" and {len(conditions) - 3} more kinds" if len(conditions) > 3 else ""
-    return f"; requests{' or'.join(shown)}{more} are unaffected"
+    return " or".join(shown) + more
 
 
 def _findings(tally: _Tally) -> tuple[Finding, ...]:

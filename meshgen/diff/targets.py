@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from meshgen.diff.callers import ANYBODY, Caller, callers_of
 from meshgen.diff.content import content
@@ -17,6 +18,8 @@ from meshgen.trace.steps.listener import has_listener_filter
 _RBAC = "envoy.extensions.filters.http.rbac.v3.RBAC"
 ANY_PORT = 1  # stands for the ports of a workload that no chain names; 15006 itself leads nowhere
 _MOST_OF_A_POLICY = 32  # examples of one access rule: alternatives multiply
+_METHODS = ("GET", "POST", "PUT", "DELETE", "PATCH", "HEAD")
+_PATHS = ("/", "/other", "/any/other")
 Key = tuple[str, ...]
 
 
@@ -32,10 +35,15 @@ class Target:
     routes: tuple[JsonObject, ...] = field(compare=False)
     policies: tuple[JsonObject, ...] = field(compare=False)  # RBAC policies in force
     issuers: tuple[str, ...] = ()  # whose tokens are verified
+    leader: str = ""  # the first host of a virtual host with several, on the others
 
     def same_as(self, other: Target) -> bool:
         """Whether no request to it can end differently."""
         return self.parts == other.parts
+
+    def is_led_like(self, other: Target) -> bool:
+        """Whether on both sides the same first host of the virtual host speaks for this one."""
+        return self.leader == other.leader != ""
 
 
 def targets_of(config: EnvoyConfig, workload: str) -> dict[Key, Target]:
@@ -64,7 +72,7 @@ def _targets(
         if strings(host, "domains") == ["*"] and not host.get("routes") and "require_tls" not in host:
             continue  # istiod's placeholder for a table without hosts: 404, as without it
         name = _host_name(host, routing)
-        yield Target(
+        target = Target(
             key=(*place, "" if inbound else name),
             host=name,
             inbound=inbound,
@@ -74,6 +82,18 @@ def _targets(
             policies=tuple(_policies(manager)),
             issuers=tuple(_issuers(manager)),
         )
+        yield target
+        if not inbound and connection.capture is Capture.NONE:
+            yield from _others(target, strings(host, "domains"))
+
+
+def _others(first: Target, domains: Iterable[str]) -> Iterator[Target]:
+    """A gateway's virtual host once more for each of its other hosts; those of a sidecar's are other names of one service."""
+    for name in dict.fromkeys(re.sub(r":(\d+|\*)$", "", domain) for domain in domains):
+        if name not in ("*", first.host):
+            sni = _concrete(name) if first.base.sni else first.base.sni
+            base = replace(first.base, host=_concrete(name), sni=sni)
+            yield replace(first, key=(*first.key[:-1], name), host=name, base=base, leader=first.host)
 
 
 def _connection(listener: JsonObject, chain: JsonObject) -> Request:
@@ -177,14 +197,28 @@ def classes_of(before: Target | None, after: Target | None) -> Classes:
     """Examples from the predicates of both sides, each once."""
     sides = [side for side in (after, before) if side is not None]
     found = Classes()
-    base = Example(sides[0].base)
-    found.requests = [base]
-    for route in _once(route for side in sides for route in side.routes):
-        _note(found, example_of_route(base, message(route, "match")))
+    routes = _once(route for side in sides for route in side.routes)
     policies = _once(policy for side in sides for policy in side.policies)
+    base = _unnamed(Example(sides[0].base), routes, policies)
+    found.requests = [base]
+    for route in routes:
+        _note(found, example_of_route(base, message(route, "match")))
     if policies:
         _note_callers(found, base, policies)
     return found
+
+
+def _unnamed(base: Example, routes: Iterable[JsonObject], policies: Iterable[JsonObject]) -> Example:
+    """The base with a method and a path that no predicate names: it stands for the requests that none speaks of."""
+    examples = [example_of_route(base, message(route, "match")) for route in routes]
+    permissions = [each for policy in policies for each in messages(policy, "permissions")]
+    examples += [example for each in permissions for example in examples_of_permission(base, each)]
+    named = [(condition, each.request) for each in examples if each is not None for condition in each.conditions]
+    methods = {request.method for condition, request in named if condition.startswith("method ")}
+    paths = {request.path for condition, request in named if condition.startswith("path ")}
+    method = next((each for each in _METHODS if each not in methods), base.request.method)
+    path = next((each for each in _PATHS if each not in paths), base.request.path)
+    return replace(base, request=replace(base.request, method=method, path=path))
 
 
 def _once(values: Iterable[JsonObject]) -> list[JsonObject]:

@@ -141,7 +141,41 @@ OPEN = (("sa/webapp]}}]", "sa/webapp]}}, {source: {namespaces: [payments]}}]"),)
         (CANARY, ["10% → 25% of requests to catalog go to v2; requests with x-cohort: internal are unaffected"]),
         (FORUM, ["forum gains access to catalog with method GET, path /items*"]),
         (OPEN, ["namespace payments gains access to catalog with method GET, path /items*"]),
-        ((("[GET]", "[GET, POST]"),), ["webapp gains access to catalog with method POST, path /items*"]),
+        (
+            (("[GET]", "[GET, POST]"),),
+            [
+                (
+                    "webapp gains access to catalog with method POST, path /items*; "
+                    "requests with method GET, path /items* were already let in"
+                )
+            ],
+        ),
+        (
+            (("{methods: [GET], paths", "{paths"),),  # GET was all that was let in: another method tells
+            [("webapp gains access to catalog with path /items*; requests with method GET, path /items* were already let in")],
+        ),
+        (
+            (('["/items*"]', '["/items/*"]'),),
+            [
+                (
+                    "webapp loses access to catalog with method GET, path /items*; "
+                    "requests with method GET, path /items/* are still let in"
+                )
+            ],
+        ),
+        (
+            (
+                ("hosts: [shop.example.com]}\n", "hosts: [shop.example.com, www.example.com]}\n"),
+                ("hosts: [shop.example.com]\n", "hosts: [shop.example.com, www.example.com]\n"),
+            ),
+            [
+                "requests to www.example.com are now routed to web instead of answered 404 for want of a route",
+                (
+                    "requests to www.example.com with path /api* are now routed to catalog v1 "
+                    "instead of answered 404 for want of a route"
+                ),
+            ],
+        ),
         (
             (("sa/webapp]", "sa/batch]"),),
             [
@@ -255,6 +289,35 @@ def test_routes_of_a_gateway_with_policies_are_compared_for_callers_that_are_let
         "anyone from 192.0.2.0/24 loses access to shop.example.com",
         "anyone from 198.51.100.0/24 gains access to shop.example.com",
     ]
+
+
+def test_a_host_that_shares_its_rules_with_another_is_named_with_it():
+    both = MESH.replace("hosts: [shop.example.com]", "hosts: [shop.example.com, www.example.com]")
+    assert between(both, both.replace("{host: web}}]", "{host: web}}]\n    timeout: 1s")) == [
+        (
+            "the timeout of requests to shop.example.com and www.example.com is 1s instead of none; "
+            "requests with path /api* are unaffected"
+        )
+    ]
+
+
+def test_where_no_rule_names_a_caller_the_sentence_speaks_of_any_workload():
+    denied = with_policy("{selector: {matchLabels: {app: web}}, action: DENY, rules: [{to: [{operation: {paths: [/admin]}}]}]}")
+    before = with_policy("{selector: {matchLabels: {app: none}}}")
+    assert between(before, denied) == [
+        "any workload loses access to web with path /admin; requests of other kinds are still let in"
+    ]
+
+
+def test_a_service_that_is_gone_has_no_timeout_to_speak_of():
+    catalog = MESH.index("apiVersion: v1\nkind: Service\nmetadata: {name: catalog")
+    gone = MESH[:catalog] + MESH[MESH.index("apiVersion: apps/v1", catalog) :]
+    virtual_service = gone.index("apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: catalog")
+    gone = gone[:virtual_service] + gone[gone.index("apiVersion: security.istio.io/v1", virtual_service) :]
+    told = " ".join(each for each in between(MESH, gone) if "requests to catalog" in each)
+    assert "go to where the client meant them to go" in told
+    assert "timeout" not in told
+    assert "retried" not in told
 
 
 def test_several_changes_are_told_together_access_first():
