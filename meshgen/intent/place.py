@@ -19,6 +19,10 @@ def place_in(value: object, path: Sequence[str | int]) -> JsonPath:
     """
     found: list[str | int] = []
     for position, step in enumerate(path):
+        if type(value) is dict and step in value:  # the usual step, taken without looking at the next one
+            value = value[step]
+            found.append(step)
+            continue
         following = path[position + 1] if position + 1 < len(path) else None
         taken = _step(value, step, following)
         if taken is None:

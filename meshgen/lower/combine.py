@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from meshgen.istio import virtual_service as istio
 from meshgen.lower.draft import Draft

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Generic, TypeVar
+
+import msgspec
+from msgspec.structs import replace
 
 from meshgen.diagnostics import Diagnostic, JsonPath, Origin, Related, did_you_mean
 from meshgen.diagnostics.catalogue.lower import UNKNOWN_VERSION
@@ -21,8 +24,7 @@ from meshgen.lower.result import Report
 M_co = TypeVar("M_co", bound=istio.HTTPMatchRequest | istio.L4MatchAttributes | istio.TLSMatchAttributes, covariant=True)
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(msgspec.Struct, frozen=True):  # made and changed for every rule
     """Where requests go: a host in Istio's words, and which service and version of the intents that is."""
 
     host: str
@@ -48,8 +50,7 @@ class Mirrored:
     origin: Origin
 
 
-@dataclass(frozen=True, slots=True)
-class Draft(Generic[M_co]):
+class Draft(msgspec.Struct, Generic[M_co], frozen=True):  # as Target
     """One rule: which requests, where they go, what else is done with them (the other fields of its Istio struct)."""
 
     matches: tuple[M_co, ...]

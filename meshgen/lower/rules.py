@@ -7,8 +7,10 @@ place, each narrowed by the rule that sends there.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TypeAlias
+
+from msgspec.structs import replace
 
 from meshgen.diagnostics import Origin, Related
 from meshgen.diagnostics.catalogue.lower import CANNOT_COMBINE, SPLIT_WITHOUT_VERSION
