@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
+import orjson
+
 from meshgen.json import JsonObject, JsonValue
 from meshgen.trace.fields import message, messages, string
 
@@ -133,7 +135,8 @@ def _by_proto(type_name: str, value: JsonObject) -> JsonObject:
     descriptors: Any = importlib.import_module("google.protobuf.descriptor_pool")
     try:
         kind = pool.GetMessageClass(descriptors.Default().FindMessageTypeByName(type_name))
-        parsed = json_format.ParseDict(value, kind())
+        # Not ParseDict, which moves each `@type` to the end of the very values that it is given.
+        parsed = json_format.Parse(orjson.dumps(value), kind())
     except (KeyError, TypeError, AttributeError, json_format.Error) as error:
         raise ValueError(str(error)) from error
     result: JsonObject = json_format.MessageToDict(parsed, preserving_proto_field_name=True)

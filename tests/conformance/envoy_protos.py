@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import Any, TypeAlias
 
+import orjson
 from google.protobuf import json_format, message
 
 Json: TypeAlias = Any
@@ -76,7 +77,8 @@ _FILTER = _type("envoy.config.listener.v3.listener_components_pb2", "Filter")
 
 def canonical(value: Json, kind: type[message.Message]) -> Json:
     """The one form of a message; raises json_format.ParseError for what its proto does not have."""
-    parsed = json_format.ParseDict(value, kind())
+    # Not ParseDict, which moves each `@type` to the end of the very values that it is given.
+    parsed = json_format.Parse(orjson.dumps(value), kind())
     return json_format.MessageToDict(parsed, preserving_proto_field_name=True)
 
 
