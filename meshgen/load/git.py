@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from meshgen.diagnostics import Diagnostic, Origin
+from meshgen.diagnostics import Diagnostic, Origin, did_you_mean
 from meshgen.diagnostics.catalogue.sources import GIT_ENTRY_IGNORED, NOT_A_REPOSITORY, UNKNOWN_REVISION
 from meshgen.load.tree import MAX_FILE, MemoryTree
 
@@ -32,9 +32,23 @@ def read_revision(root: Path, revision: str) -> tuple[MemoryTree | None, tuple[D
         try:
             prefix = _prefix(repository, root)
             return _read(repository, prefix, revision, place)
-        except (git.GitError, git.BadName, ValueError, IndexError, OSError, AttributeError, TypeError) as error:
-            reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-            return None, (UNKNOWN_REVISION.at(place, f"git knows no revision `{revision}`", label=reason),)
+        except (git.GitError, git.BadName, ValueError, IndexError, OSError, AttributeError, TypeError):
+            message = f"git knows no revision `{revision}`"
+            return None, (UNKNOWN_REVISION.at(place, message, help=_what_there_is(repository, revision)),)
+
+
+def _what_there_is(repository: git.Repo, revision: str) -> str:
+    """Help for a revision that is not there: a branch of a remote, a name alike, a clone without history."""
+    names = [reference.name for reference in repository.refs]
+    if not names and not repository.head.is_valid():
+        return "the repository has no commit yet"
+    remote = next((name for name in names if name.endswith(f"/{revision}")), None)
+    if remote is not None:
+        return f"write `{remote}`, or `git fetch origin {revision}:{revision}` first"
+    alike = did_you_mean(revision, names)
+    if not alike and (Path(repository.common_dir) / "shallow").exists():
+        return "this clone is shallow: fetch the history that is compared with, `git fetch --unshallow`"
+    return alike
 
 
 def _prefix(repository: git.Repo, root: Path) -> str:

@@ -73,7 +73,10 @@ def _project(tree: Tree, options: Options, diagnostics: list[Diagnostic]) -> tup
         project, found = parse_project(data)
         diagnostics += found
         return project, {PROJECT_FILE: data}
-    missing = NO_PROJECT.at(Origin(PROJECT_FILE, line=1), f"there is no `{PROJECT_FILE}`", help="make one with `meshgen init`")
+    where, hint = "", "make one with `meshgen init`"
+    if options.revision is not None:
+        where, hint = f" in `{options.revision}`", "the project begins later; compare with a revision that has it"
+    missing = NO_PROJECT.at(Origin(PROJECT_FILE, line=1), f"there is no `{PROJECT_FILE}`{where}", help=hint)
     diagnostics.append(data if isinstance(data, Diagnostic) else missing)
     return None, {}
 

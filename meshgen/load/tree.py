@@ -72,6 +72,8 @@ class WorkTree:
         full = os.path.join(self.root, path)  # noqa: PTH118 - half the cost of a Path, ten thousand times
         try:
             status = os.stat(full)  # noqa: PTH116 - as above
+            if stat.S_ISDIR(status.st_mode):
+                return None
             if not stat.S_ISREG(status.st_mode):  # opening a pipe would wait for its writer
                 return _unreadable(path, "it is no regular file")
             if status.st_size > MAX_FILE:

@@ -222,6 +222,31 @@ def test_a_bad_revision_is_a_finding(repository: Path, revision: str):
     assert [code for code, _ in loaded(repository, revision=revision)[1]] == ["MG0025"]
 
 
+def revision_help(directory: Path, revision: str) -> str:
+    (finding,) = read_revision(directory, revision)[1]
+    return finding.help
+
+
+def test_a_bad_revision_is_told_with_what_there_is(repository: Path, tmp_path: Path):
+    assert revision_help(repository, "mian") == "did you mean `main`?"
+    shallow = tmp_path / "shallow"
+    git(tmp_path, "clone", "-q", "--depth=1", f"file://{repository.parent}", str(shallow))
+    git(shallow, "checkout", "-q", "-b", "feature")
+    git(shallow, "branch", "-q", "-D", "main")
+    assert revision_help(shallow, "main") == "write `origin/main`, or `git fetch origin main:main` first"
+    assert "shallow" in revision_help(shallow, "HEAD~1")
+    fresh = tmp_path / "fresh"
+    fresh.mkdir()
+    git(fresh, "init", "-q")
+    assert revision_help(fresh, "HEAD") == "the repository has no commit yet"
+
+
+def test_an_empty_directory_matches_nothing(tmp_path: Path):
+    project(tmp_path)
+    (tmp_path / "mesh").mkdir()
+    assert [code for code, _ in loaded(tmp_path)[1]] == ["MG0020"]
+
+
 def test_a_revision_needs_a_repository(tmp_path: Path):
     assert [code for code, _ in loaded(tmp_path, revision="HEAD")[1]] == ["MG0026"]
 
