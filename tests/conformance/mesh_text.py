@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 import yaml
-from oracle import decode_documents
 
+from meshgen.diagnostics import Origin
+from meshgen.istio.decode import decode_object
 from meshgen.istio.mesh_config import MeshConfig
+from meshgen.load.kubernetes import decode_facts
 from meshgen.mesh import Mesh, link
 
 
-def mesh_of(text: str, config: str = "{}") -> Mesh:
-    """The linked mesh of some documents; each is known by its number in the file `mesh.yaml`."""
-    documents = list(yaml.safe_load_all(text))
-    objects, facts = decode_documents(documents, "mesh.yaml", created="")
-    return link(objects, facts, msgspec.convert(yaml.safe_load(config), MeshConfig))
+def mesh_of(text: str, *documents: dict[str, Any], config: str | MeshConfig | None = None) -> Mesh:
+    """The linked mesh of YAML documents and of others; each must decode, and is known by its number in the file `mesh.yaml`."""
+    values = [(value, Origin("mesh.yaml", index)) for index, value in enumerate((*yaml.safe_load_all(text), *documents)) if value]
+    objects = []
+    for value, origin in values:
+        if ".istio.io/" in value["apiVersion"]:
+            found, diagnostics = decode_object(value, origin)
+            assert found is not None, diagnostics
+            objects.append(found)
+    facts, diagnostics = decode_facts(values)
+    assert not diagnostics, diagnostics
+    settings = msgspec.convert(yaml.safe_load(config), MeshConfig) if isinstance(config, str) else config
+    return link(objects, facts, settings or MeshConfig())

@@ -10,33 +10,14 @@ from typing import Any
 import yaml
 from harness import EchoServer, RunningEnvoy, wait_until
 
-from meshgen.diagnostics import Origin
 from meshgen.emit.envoy.bootstrap import BootstrapOptions, static_bootstrap
 from meshgen.emit.envoy.delivery import Delivery, files
 from meshgen.emit.envoy.snapshot import Snapshot
 from meshgen.emit.envoy.transition import Step, is_taken, transition
 from meshgen.emit.envoy.translate import emit_envoy
-from meshgen.istio.decode import decode_object
-from meshgen.istio.mesh_config import MeshConfig
-from meshgen.load.kubernetes import decode_facts
-from meshgen.mesh import Capture, Mesh, Proxy, Role, link
+from meshgen.mesh import Capture, Mesh, Proxy, Role
 
 Json = dict[str, Any]
-
-
-def mesh_of(text: str, *documents: Json) -> Mesh:
-    """The mesh of YAML documents, and of documents made by the functions below."""
-    values = [value for value in (*yaml.safe_load_all(text), *documents) if value]
-    origins = [(value, Origin("mesh.yaml", index)) for index, value in enumerate(values)]
-    objects = []
-    for value, origin in origins:
-        if ".istio.io/" in value["apiVersion"]:
-            found, diagnostics = decode_object(value, origin)
-            assert found is not None, diagnostics
-            objects.append(found)
-    facts, diagnostics = decode_facts(origins)
-    assert not diagnostics
-    return link(objects, facts, MeshConfig())
 
 
 def service(name: str, port: int, *, target: int = 8080, protocol: str = "http") -> Json:

@@ -16,7 +16,8 @@ import pytest
 from certificates import Authority
 from cryptography import x509
 from harness import EchoServer, RunningEnvoy, free_port, http_request, start_envoy, wait_until
-from meshes import FileTree, echo_endpoint, gateway, mesh_of, service, sidecar
+from mesh_text import mesh_of
+from meshes import FileTree, echo_endpoint, gateway, service, sidecar
 
 from meshgen.mesh import Mesh
 

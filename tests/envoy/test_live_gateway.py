@@ -15,7 +15,8 @@ import pytest
 from certificates import Authority
 from cryptography.hazmat.primitives.asymmetric import rsa
 from harness import EchoServer, Response, free_port, http_request, start_envoy
-from meshes import bootstrap, echo_endpoint, gateway, mesh_of, service
+from mesh_text import mesh_of
+from meshes import bootstrap, echo_endpoint, gateway, service
 
 pytestmark = pytest.mark.envoy
 

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from certificates import Authority
 from harness import EchoServer, Response, free_port, http_request, start_envoy
-from meshes import bootstrap, endpoint, mesh_of, service, sidecar
+from mesh_text import mesh_of
+from meshes import bootstrap, endpoint, service, sidecar
 
 from meshgen.mesh import Mesh
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from certificates import Authority
 from harness import EchoServer, RunningEnvoy, free_port, http_request, start_envoy
-from meshes import bootstrap, endpoint, mesh_of, service, sidecar
+from mesh_text import mesh_of
+from meshes import bootstrap, endpoint, service, sidecar
 
 from meshgen.emit.envoy.sidecar_listeners import LoopbackAddresses
 from meshgen.mesh import Proxy

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import pytest
 from harness import Answer, EchoServer, Received, Response, RunningEnvoy, free_port, http_request, start_envoy, wait_until
-from meshes import bootstrap, echo_endpoint, mesh_of, service, sidecar
+from mesh_text import mesh_of
+from meshes import bootstrap, echo_endpoint, service, sidecar
 
 pytestmark = pytest.mark.envoy
 

@@ -38,7 +38,7 @@ spec:
 
 
 def emitted(text: str, proxy: Proxy, config: str = "{}") -> tuple[Snapshot, tuple[Diagnostic, ...]]:
-    return emit_envoy(mesh_of(text, config), proxy)
+    return emit_envoy(mesh_of(text, config=config), proxy)
 
 
 def numbers(diagnostics: tuple[Diagnostic, ...]) -> list[str]:

@@ -1,14 +1,8 @@
-"""A mesh of YAML documents for unit tests of the Envoy backend."""
+"""A service, its endpoints and its proxies for unit tests of the Envoy backend."""
 
 from __future__ import annotations
 
-import yaml
-
-from meshgen.diagnostics import Origin
-from meshgen.istio.decode import decode_object
-from meshgen.istio.mesh_config import MeshConfig
-from meshgen.load.kubernetes import decode_facts
-from meshgen.mesh import Capture, Mesh, Proxy, Role, link
+from meshgen.mesh import Capture, Proxy, Role
 
 CATALOG = """
 apiVersion: v1
@@ -19,20 +13,6 @@ spec:
   selector: {app: catalog}
   ports: [{name: http, port: 8000, targetPort: 8080}]
 """
-
-
-def mesh_of(text: str, config: MeshConfig | None = None) -> Mesh:
-    """The linked mesh; every document must decode."""
-    values = [(value, Origin("mesh.yaml", index)) for index, value in enumerate(yaml.safe_load_all(text)) if value]
-    objects = []
-    for value, origin in values:
-        if ".istio.io/" in value["apiVersion"]:
-            found, diagnostics = decode_object(value, origin)
-            assert found is not None, diagnostics
-            objects.append(found)
-    facts, diagnostics = decode_facts(values)
-    assert not diagnostics
-    return link(objects, facts, config or MeshConfig())
 
 
 def endpoint(address: str, locality: str = "", **labels: str) -> str:

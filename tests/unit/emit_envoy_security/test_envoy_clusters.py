@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from small_mesh import CATALOG, endpoint, gateway, mesh_of, sidecar
+from mesh_text import mesh_of
+from small_mesh import CATALOG, endpoint, gateway, sidecar
 
 from meshgen.emit.envoy.clusters import HTTP_OPTIONS, clusters
 from meshgen.emit.envoy.endpoints import load_assignments
@@ -30,7 +31,7 @@ spec:
 
 
 def cluster(policy: str = "{}", *, proxy: Proxy | None = None, config: MeshConfig | None = None, more: str = "") -> Json:
-    mesh = mesh_of(CATALOG + rule(policy) + more, config)
+    mesh = mesh_of(CATALOG + rule(policy) + more, config=config)
     found = clusters(mesh, mesh.view(proxy or sidecar()))
     return next(cluster for cluster in found if cluster["name"] == NAME)  # type: ignore[return-value]
 

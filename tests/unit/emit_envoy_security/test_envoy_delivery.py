@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 from envoy_protos import BOOTSTRAP, DISCOVERY_RESPONSE, canonical
+from mesh_text import mesh_of
 from oracle import PROXIES, load_case
-from small_mesh import CATALOG, endpoint, gateway, mesh_of, sidecar
+from small_mesh import CATALOG, endpoint, gateway, sidecar
 
 from meshgen.emit.envoy.bootstrap import BootstrapOptions, filesystem_bootstrap, static_bootstrap
 from meshgen.emit.envoy.delivery import Delivery, file_name, files, rank

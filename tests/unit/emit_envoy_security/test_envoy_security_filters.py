@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any, TypeAlias
 
 import pytest
-from small_mesh import CATALOG, mesh_of, sidecar
+from mesh_text import mesh_of
+from small_mesh import CATALOG, sidecar
 
 from meshgen.emit.envoy.clusters import clusters
 from meshgen.emit.envoy.filters import ext_authz, jwt_authn, rbac
@@ -27,7 +28,7 @@ spec: {{action: {action}, rules: {rules}}}
 
 def policies(text: str, *, tcp: bool = False, config: MeshConfig | None = None) -> dict[str, Any]:
     make = rbac.network_filters if tcp else rbac.http_filters
-    found: Any = make(mesh_of(text, config), CATALOG_PROXY)
+    found: Any = make(mesh_of(text, config=config), CATALOG_PROXY)
     return dict(found[0]["typed_config"]["rules"].get("policies", {}))
 
 
@@ -137,7 +138,9 @@ def test_a_provider_whose_name_starts_like_anothers_is_asked_for_its_own_request
             {"name": "ea-two", "envoyExtAuthzHttp": {**service, "failOpen": True, "headersToUpstreamOnAllow": ["x-*", "*-id"]}},
         )
     )
-    found: Any = ext_authz.http_filters(mesh_of(CATALOG + _custom("ea", "one") + _custom("ea-two", "two"), config), CATALOG_PROXY)
+    found: Any = ext_authz.http_filters(
+        mesh_of(CATALOG + _custom("ea", "one") + _custom("ea-two", "two"), config=config), CATALOG_PROXY
+    )
     asked = [entry["typed_config"] for entry in found if entry["name"] == "envoy.filters.http.ext_authz"]
     ids = [next(iter(entry["typed_config"]["shadow_rules"]["policies"])) for entry in found[::2]]
     prefixes = [entry["filter_enabled_metadata"]["value"]["string_match"]["prefix"] for entry in asked]
@@ -149,7 +152,7 @@ def test_a_provider_whose_name_starts_like_anothers_is_asked_for_its_own_request
 
 def test_a_provider_that_is_written_wrongly_refuses_what_its_policy_picks():
     config = MeshConfig(extension_providers=({"name": "ea", "envoyExtAuthzGrpc": {"service": "catalog"}},))
-    found: Any = ext_authz.http_filters(mesh_of(CATALOG + _custom("ea", "one"), config), CATALOG_PROXY)
+    found: Any = ext_authz.http_filters(mesh_of(CATALOG + _custom("ea", "one"), config=config), CATALOG_PROXY)
     assert [entry["name"] for entry in found] == ["envoy.filters.http.rbac"]
     assert found[0]["typed_config"]["rules"]["action"] == "DENY"
 

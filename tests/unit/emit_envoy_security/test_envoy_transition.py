@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 
-from small_mesh import CATALOG, endpoint, mesh_of, sidecar
+from mesh_text import mesh_of
+from small_mesh import CATALOG, endpoint, sidecar
 
 from meshgen.emit.envoy.delivery import Delivery, files
 from meshgen.emit.envoy.transition import Step, Wave, is_taken, transition
