@@ -12,5 +12,7 @@ import orjson
 def command() -> None:
     """Print the JSON Schema of the intent language, for editors and for other tools."""
     from meshgen.intent.schema import json_schema
+    from meshgen.load.project import project_schema
 
-    sys.stdout.buffer.write(orjson.dumps(json_schema(), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+    schema = json_schema({"Project": project_schema()})
+    sys.stdout.buffer.write(orjson.dumps(schema, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))

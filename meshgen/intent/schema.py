@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import ast
 import inspect
+from collections.abc import Mapping
 from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
 from pydantic.json_schema import models_json_schema
 
-from meshgen.intent.kind import API_VERSION, Intent
+from meshgen.intent.kind import API_VERSION
 from meshgen.intent.kinds import KINDS
 from meshgen.intent.model import Model
-from meshgen.json import JsonObject
+from meshgen.json import JsonObject, JsonValue
 
 
-def json_schema() -> JsonObject:
-    """The schema of one document: any of the kinds, told apart by `kind`."""
+def json_schema(beside: Mapping[str, JsonObject] | None = None) -> JsonObject:
+    """The schema of one document: any of the kinds, told apart by `kind`; documents of other API groups may be anything.
+
+    `beside` has the schemas of documents that are no intents, by kind, with what they refer to under `$defs`: the project file.
+    """
+    others = {kind: _tidy(schema, f"#/definitions/{kind}/$defs/") for kind, schema in (beside or {}).items()}
+    kinds: list[JsonValue] = [*KINDS, *others]
     _, schema = models_json_schema([(kind, "validation") for kind in KINDS.values()], by_alias=True)
     definitions: dict[str, Any] = {name: _tidy(value) for name, value in schema["$defs"].items()}
     for model in _models(Model):
@@ -28,19 +34,25 @@ def json_schema() -> JsonObject:
         "title": "meshgen intent",
         "description": "One document of the intent language, `meshgen/v1`.",
         "type": "object",
-        "required": ["apiVersion", "kind", "metadata"],
-        "properties": {"apiVersion": {"const": API_VERSION}, "kind": {"enum": list(KINDS)}},
-        "allOf": [_case(kind) for kind in KINDS.values()],
+        "required": ["apiVersion", "kind"],
+        "properties": {"apiVersion": {"type": "string"}, "kind": {"type": "string"}},
+        # Native objects may stand in the same file, and an editor knows them by other schemas.
+        "if": {"properties": {"apiVersion": {"pattern": "^meshgen/"}}},
+        "then": {
+            "properties": {"apiVersion": {"const": API_VERSION}, "kind": {"enum": kinds}},
+            "allOf": [_case(str(kind)) for kind in kinds],
+        },
         "definitions": {
-            name: _document(definitions[name], name) if name in KINDS else definitions[name] for name in sorted(definitions)
+            **{name: _document(definitions[name], name) if name in KINDS else definitions[name] for name in sorted(definitions)},
+            **others,
         },
     }
 
 
-def _case(kind: type[Intent]) -> JsonObject:
+def _case(kind: str) -> JsonObject:
     return {
-        "if": {"properties": {"kind": {"const": kind.KIND}}, "required": ["kind"]},
-        "then": {"$ref": f"#/definitions/{kind.KIND}"},
+        "if": {"properties": {"kind": {"const": kind}}, "required": ["kind"]},
+        "then": {"$ref": f"#/definitions/{kind}"},
     }
 
 
@@ -64,16 +76,16 @@ def _document(schema: dict[str, Any], kind: str) -> JsonObject:
     return document
 
 
-def _tidy(value: Any) -> Any:  # noqa: ANN401 (JSON)
+def _tidy(value: Any, definitions: str = "#/definitions/") -> Any:  # noqa: ANN401 (JSON)
     """The schema as draft-07 has it: definitions under their old name, no null (a field is left out), no made-up titles."""
     if isinstance(value, list):
-        return [_tidy(item) for item in value]
+        return [_tidy(item, definitions) for item in value]
     if not isinstance(value, dict):
         return value
-    tidy = {key: _tidy(item) for key, item in value.items() if not (key == "title" and isinstance(item, str))}
+    tidy = {key: _tidy(item, definitions) for key, item in value.items() if not (key == "title" and isinstance(item, str))}
     reference = tidy.get("$ref")
     if isinstance(reference, str):
-        tidy["$ref"] = reference.replace("#/$defs/", "#/definitions/")
+        tidy["$ref"] = reference.replace("#/$defs/", definitions)
     if tidy.get("default", 0) is None:
         del tidy["default"]
     options = tidy.get("anyOf")

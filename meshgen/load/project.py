@@ -58,7 +58,7 @@ def _short_source(value: object) -> object:
     return {"path": value} if isinstance(value, str) else value
 
 
-SourceEntry = Annotated[Source, BeforeValidator(_short_source)]
+SourceEntry = Annotated[Source, BeforeValidator(_short_source, json_schema_input_type=str | Source)]
 
 
 class Environment(_Model):
@@ -193,6 +193,11 @@ class _ProjectDocument(_Model):
     kind: Literal["Project"]
     metadata: dict[str, Any] = Field(default_factory=dict)
     spec: Project = Field(default_factory=Project)
+
+
+def project_schema() -> dict[str, Any]:
+    """The JSON Schema of the project file, with what it refers to under `$defs`."""
+    return _ProjectDocument.model_json_schema()
 
 
 def find_project(start: Path) -> Path | None:

@@ -1,0 +1,60 @@
+"""`meshgen schema` on what editors really open: the files of `meshgen init`, project files and mixed sources."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from click.testing import CliRunner
+
+from meshgen.cli.app import cli
+from meshgen.load.yaml import parse_documents
+
+EXAMPLES = Path(__file__).parents[3] / "examples"
+
+
+@pytest.fixture(scope="module")
+def validator() -> jsonschema.Draft7Validator:
+    schema: Any = json.loads(CliRunner().invoke(cli, ["schema"]).output)
+    jsonschema.Draft7Validator.check_schema(schema)
+    return jsonschema.Draft7Validator(schema)
+
+
+def complaints(validator: jsonschema.Draft7Validator, file: Path) -> list[str]:
+    documents, found = parse_documents(file.read_bytes(), file.name)
+    assert found == ()
+    return [f"{file}: {error.message}" for document in documents for error in validator.iter_errors(document.value)]
+
+
+def test_the_files_of_init_and_the_examples_are_fine(validator: jsonschema.Draft7Validator, tmp_path: Path) -> None:
+    assert CliRunner().invoke(cli, ["init", str(tmp_path)]).exit_code == 0
+    mesh = [*EXAMPLES.glob("*/meshgen.yaml"), *EXAMPLES.glob("*/mesh/**/*.yaml")]
+    files = [*tmp_path.rglob("*.yaml"), *mesh]
+    assert len(files) > 5
+    assert [line for file in files for line in complaints(validator, file)] == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "spec", "message"),
+    [
+        ("Project", {"sources": ["mesh", {"path": "more", "templated": True}]}, ""),
+        ("Project", {"source": ["mesh"]}, "Additional properties are not allowed ('source' was unexpected)"),
+        ("Service", {"prots": [80]}, "Additional properties are not allowed ('prots' was unexpected)"),
+    ],
+)
+def test_typing_errors_are_marked(validator: jsonschema.Draft7Validator, kind: str, spec: object, message: str) -> None:
+    document = {"apiVersion": "meshgen/v1", "kind": kind, "metadata": {"name": "x"}, "spec": spec}
+    assert [error.message for error in validator.iter_errors(document)] == ([message] if message else [])
+
+
+def test_native_objects_in_the_same_file_are_left_to_other_schemas(validator: jsonschema.Draft7Validator) -> None:
+    native = {
+        "apiVersion": "networking.istio.io/v1",
+        "kind": "VirtualService",
+        "metadata": {"name": "x"},
+        "spec": {"hosts": ["x"]},
+    }
+    assert validator.is_valid(native)
