@@ -23,7 +23,7 @@ from meshgen.intent.match import Match
 from meshgen.intent.mirror import Mirror
 from meshgen.istio import virtual_service as istio
 from meshgen.lower.actions import percent
-from meshgen.lower.draft import Draft, Mirrored, Target, resolve, unknown_version
+from meshgen.lower.draft import Draft, Mirrored, Resolver, Target, unknown_version
 from meshgen.lower.index import Index, ServiceKey
 from meshgen.lower.matches import Inexpressible, both
 from meshgen.lower.result import Report
@@ -93,7 +93,7 @@ class Changes:
             self.report.append(problem)
             return
         own = key if model.to.service is None and model.to.host is None else None
-        target = resolve(model.to, mirror, own, ("spec", "to"), self.index, self.report)
+        target = Resolver(mirror, own, self.index, self.report).resolve(model.to, ("spec", "to"))
         if target is not None:
             policy = istio.HTTPMirrorPolicy(destination=target.destination(), percentage=percent(model.percent))
             yield mirror, Mirrored(policy, mirror.at("spec", "to"))

@@ -60,36 +60,59 @@ class Draft(msgspec.Struct, Generic[M_co], frozen=True):  # as Target
     mirrors: tuple[Mirrored, ...] = ()
 
 
-def resolve(
-    destination: Destination, intent: IntentObject[Intent], own: ServiceKey | None, path: JsonPath, index: Index, report: Report
-) -> Target | None:
-    """A destination as a target, None (and a finding) where its version is none of the service's.
+@dataclass(frozen=True, slots=True)
+class Resolver:
+    """Makes targets of the destinations of one intent; a finding goes to `report`.
 
     `own` is the service whose own routes these are. Whether a host exists is for the checks to say, which know natives too.
     """
-    if destination.host is not None:
-        return Target(destination.host, None, destination.version, destination.port, follows=False)
-    if destination.service is None and own is None:
-        message = "the destination names no service"
-        report.append(
-            UNKNOWN_VERSION.at(
-                intent.at(*path), message, help="write `service@version`; a version alone is known inside a Service"
-            )
-        )
-        return None
-    key = own if destination.service is None and own is not None else _key(destination, intent)
-    version = destination.version
-    if version is not None and version != ANY_VERSION:
-        problem = unknown_version(version, key, intent, path, index)
-        if problem is not None:
-            report.append(problem)
+
+    intent: IntentObject[Intent]
+    own: ServiceKey | None
+    index: Index
+    report: Report
+
+    def resolve(self, destination: Destination, path: JsonPath) -> Target | None:
+        """A destination as a target, None (and a finding) where its version is none of the service's."""
+        if destination.host is not None:
+            return Target(destination.host, None, destination.version, destination.port, follows=False)
+        key = self._key(destination)
+        if key is None:
+            hint = "write `service@version`; a version alone is known inside a Service"
+            self.report.append(UNKNOWN_VERSION.at(self.intent.at(*path), "the destination names no service", help=hint))
             return None
-    follows = version is None and key != own
-    return Target(host_of(key), key, None if version == ANY_VERSION else version, destination.port, follows)
+        version = destination.version
+        if version is not None and version != ANY_VERSION:
+            problem = unknown_version(version, key, self.intent, path, self.index)
+            if problem is not None:
+                self.report.append(problem)
+                return None
+        follows = version is None and key != self.own
+        return Target(host_of(key), key, None if version == ANY_VERSION else version, destination.port, follows)
 
+    def _key(self, destination: Destination) -> ServiceKey | None:
+        if destination.service is None:
+            return self.own
+        return destination.namespace or self.intent.model.namespace, destination.service
 
-def _key(destination: Destination, intent: IntentObject[Intent]) -> ServiceKey:
-    return destination.namespace or intent.model.namespace, destination.service or ""
+    def resolve_all(self, destinations: Sequence[Destination], path: JsonPath) -> tuple[Target, ...] | None:
+        """The targets of a rule with `to` or `split` under `path`; None where one of them cannot be."""
+        if not destinations:
+            return ()
+        if type(destinations[0]) is Destination:
+            target = self.resolve(destinations[0], (*path, "to", "version"))
+            return None if target is None else (replace(target, origin=self.intent.at(*path, "to")),)
+        found: list[Target] = []
+        complete = True
+        for position, share in enumerate(destinations):
+            place = (*path, "split", position)
+            target = self.resolve(share, (*place, "version"))
+            if target is None or not isinstance(share, Share):
+                complete = False
+                continue
+            extra = None if share.headers is None else headers(share.headers)
+            found.append(replace(target, weight=share.weight, headers=extra, origin=self.intent.at(*place, "weight")))
+        return tuple(found) if complete else None
 
 
 def unknown_version(
@@ -109,30 +132,3 @@ def unknown_version(
     place = service.at("spec", "versions") if names else service.origin
     related = [Related(place, f"`{key[1]}` is declared here")]
     return UNKNOWN_VERSION.at(intent.at(*path), message, help=did_you_mean(version, names) or known, related=related)
-
-
-def resolve_all(
-    destinations: Sequence[Destination],
-    intent: IntentObject[Intent],
-    own: ServiceKey | None,
-    path: JsonPath,
-    index: Index,
-    report: Report,
-) -> tuple[Target, ...] | None:
-    """The targets of a rule with `to` or `split` under `path`; None where one of them cannot be."""
-    if not destinations:
-        return ()
-    if type(destinations[0]) is Destination:
-        target = resolve(destinations[0], intent, own, (*path, "to", "version"), index, report)
-        return None if target is None else (replace(target, origin=intent.at(*path, "to")),)
-    found: list[Target] = []
-    complete = True
-    for position, share in enumerate(destinations):
-        place = (*path, "split", position)
-        target = resolve(share, intent, own, (*place, "version"), index, report)
-        if target is None or not isinstance(share, Share):
-            complete = False
-            continue
-        extra = None if share.headers is None else headers(share.headers)
-        found.append(replace(target, weight=share.weight, headers=extra, origin=intent.at(*place, "weight")))
-    return tuple(found) if complete else None

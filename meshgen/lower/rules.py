@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 from msgspec.structs import replace
 
-from meshgen.diagnostics import Origin, Related
+from meshgen.diagnostics import JsonPath, Origin, Related
 from meshgen.diagnostics.catalogue.lower import CANNOT_COMBINE, SPLIT_WITHOUT_VERSION
 from meshgen.intent.decode import IntentObject
 from meshgen.intent.kind import Intent
@@ -23,7 +23,7 @@ from meshgen.intent.service import Service
 from meshgen.istio import virtual_service as istio
 from meshgen.lower.actions import actions_of, percent
 from meshgen.lower.combine import combine
-from meshgen.lower.draft import Draft, Mirrored, Target, resolve, resolve_all
+from meshgen.lower.draft import Draft, Mirrored, Resolver, Target
 from meshgen.lower.index import Index, ServiceKey, host_of
 from meshgen.lower.matches import Inexpressible, Matches, http_match
 from meshgen.lower.result import Report
@@ -103,24 +103,15 @@ class RuleBook:
         return implied_rules(target, self.index.ports_of(key), changes[0].origin)
 
     def _http(self, rules: Sequence[Rule], intent: IntentObject[Intent], own: ServiceKey | None, key: str) -> Iterator[HttpDraft]:
+        resolver = Resolver(intent, own, self.index, self.report)
         for position, rule in enumerate(rules):
             path = ("spec", key, position)
-            targets = resolve_all(rule.destinations(), intent, own, path, self.index, self.report)
+            targets = resolver.resolve_all(rule.destinations(), path)
             if targets is None:
                 continue
             matches = http_matches(rule.match, intent.model.namespace)
-            mirrors = tuple(self._rule_mirrors(rule, intent, own, path))
+            mirrors = tuple(_rule_mirrors(rule, resolver, path))
             yield from self._followed(Draft(matches, targets, actions_of(rule), intent.item(*path), mirrors), intent)
-
-    def _rule_mirrors(
-        self, rule: Rule, intent: IntentObject[Intent], own: ServiceKey | None, path: tuple[str | int, ...]
-    ) -> Iterator[Mirrored]:
-        for position, mirror in enumerate(rule.mirror or ()):
-            place = (*path, "mirror", position)
-            target = resolve(mirror.to, intent, own, place, self.index, self.report)
-            if target is not None:
-                policy = istio.HTTPMirrorPolicy(destination=target.destination(), percentage=percent(mirror.percent))
-                yield Mirrored(policy, intent.at(*place))
 
     def _followed(self, draft: HttpDraft, intent: IntentObject[Intent]) -> Iterator[HttpDraft]:
         """The draft, or in its place the own rules of the service that it sends to."""
@@ -165,17 +156,19 @@ class RuleBook:
             yield Draft(outer.matches, (), {"direct_response": _NOT_FOUND}, outer.origin)
 
     def _tcp(self, rules: Sequence[TcpRule], intent: IntentObject[Intent], own: ServiceKey | None) -> Iterator[TcpDraft]:
+        resolver = Resolver(intent, own, self.index, self.report)
         for position, rule in enumerate(rules):
             path = ("spec", "tcp", position)
-            targets = resolve_all(rule.destinations(), intent, own, path, self.index, self.report)
+            targets = resolver.resolve_all(rule.destinations(), path)
             if targets is not None:
                 matches = tuple(tcp_match(match, intent.model.namespace) for match in rule.match or ())
                 yield Draft(matches, targets, {}, intent.item(*path))
 
     def _tls(self, rules: Sequence[TlsRule], intent: IntentObject[Intent], own: ServiceKey | None) -> Iterator[TlsDraft]:
+        resolver = Resolver(intent, own, self.index, self.report)
         for position, rule in enumerate(rules):
             path = ("spec", "tls", position)
-            targets = resolve_all(rule.destinations(), intent, own, path, self.index, self.report)
+            targets = resolver.resolve_all(rule.destinations(), path)
             if targets is not None:
                 matches = tuple(tls_match(match, intent.model.namespace) for match in rule.match)
                 yield Draft(matches, targets, {}, intent.item(*path))
@@ -222,3 +215,12 @@ def tls_match(match: TlsMatch, namespace: str) -> istio.TLSMatchAttributes:
         source_labels=match.source_labels,
         source_namespace=match.source_namespace,
     )
+
+
+def _rule_mirrors(rule: Rule, resolver: Resolver, path: JsonPath) -> Iterator[Mirrored]:
+    for position, mirror in enumerate(rule.mirror or ()):
+        place = (*path, "mirror", position)
+        target = resolver.resolve(mirror.to, place)
+        if target is not None:
+            policy = istio.HTTPMirrorPolicy(destination=target.destination(), percentage=percent(mirror.percent))
+            yield Mirrored(policy, resolver.intent.at(*place))
