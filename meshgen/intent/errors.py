@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import types
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Union, get_args, get_origin
 
@@ -33,7 +33,14 @@ def findings(model: type[Model], error: ValidationError, value: Mapping[str, obj
         finding = _finding(model, details, value)
         key = (finding.path, finding.kind if finding.kind == "value" else finding.message)
         found[key] = _joined(found[key], finding) if key in found else finding
-    return tuple(found.values())
+    misspelt = {(each.path[:-1], each.help) for each in found.values() if each.kind == "unknown"}
+    return tuple(each for each in found.values() if not _is_misspelt(each, misspelt))
+
+
+def _is_misspelt(finding: Finding, misspelt: Collection[tuple[JsonPath, str]]) -> bool:
+    """Whether a field is only missing because it is written wrongly beside: one fault, one finding."""
+    name = finding.message.split("`")[1] if finding.kind == "missing" else ""
+    return bool(name) and (finding.path, did_you_mean(name, [name])) in misspelt
 
 
 def _joined(first: Finding, second: Finding) -> Finding:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from pydantic import AfterValidator, BeforeValidator, model_validator
 
 from meshgen.intent.kind import Intent
-from meshgen.intent.leaves import DnsLabel, Labels, PortNumber
+from meshgen.intent.leaves import DnsLabel, Labels, PortNumber, is_host
 from meshgen.intent.model import Many, Model, broken
 from meshgen.intent.shorts import NOT_EMPTY
 from meshgen.json import JsonObject, JsonValue
@@ -102,7 +102,7 @@ def _known(value: str) -> str:
 
 def _gateway_host(value: str) -> str:
     namespace, _, host = value.rpartition("/")
-    if not host or " " in value or "*" in host.removeprefix("*.").removeprefix("*") or "*" in namespace.removeprefix("*"):
+    if not is_host(host) or " " in namespace or "*" in namespace.removeprefix("*"):
         raise broken(f"`{value}` is not a host of a gateway: `host` or `namespace/host`", kind="value")
     return value
 

@@ -90,8 +90,13 @@ DnsLabel: TypeAlias = Annotated[str, AfterValidator(_label)]
 _HOST = re.compile(r"(\*|(\*\.)?[A-Za-z0-9_]([-A-Za-z0-9_.]*[A-Za-z0-9_])?)")
 
 
+def is_host(text: str) -> bool:
+    """Whether a text is a DNS name, `*.` and a DNS name, or `*`: international names take their `xn--` form."""
+    return _HOST.fullmatch(text) is not None
+
+
 def _host(text: str) -> str:
-    if _HOST.fullmatch(text) is None:
+    if not is_host(text):
         raise broken(f"`{text}` is not a host: a DNS name, `*.` and a DNS name, or `*`", kind="value")
     return text
 

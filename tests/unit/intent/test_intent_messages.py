@@ -346,3 +346,23 @@ def test_an_intent_without_a_name_is_refused():
 def test_snake_case_is_no_yaml():
     (found,) = findings(SERVICE + "  routes: [{to: v1, direct_response: 200}]\n")
     assert (found.message, found.help) == ("`routes[0]` has no field `direct_response`", "did you mean `directResponse`?")
+
+
+def test_a_field_that_is_misspelt_is_not_missing_too():
+    (finding,) = findings(document("Service", "{routes: [{to: v1, retries: {attemps: 3}}]}"))
+    assert (finding.message, finding.help) == ("`retries` has no field `attemps`", "did you mean `attempts`?")
+
+
+@pytest.mark.parametrize("host", ["bücher.example.com", "*.*.example.com", "a b.example.com", "shop/", "a*.example.com"])
+def test_a_host_that_no_gateway_takes_is_refused(host: str):
+    spec = f"{{workload: {{selector: {{a: b}}}}, listeners: [{{port: 80, hosts: ['{host}']}}]}}"
+    (finding,) = findings(document("Gateway", spec))
+    assert finding.message == f"`{host}` is not a host of a gateway: `host` or `namespace/host`"
+
+
+@pytest.mark.parametrize(
+    "host", ["*", "*/*", "./shop.example.com", "shop/*.example.com", "xn--bcher-kva.example.com", "10.0.0.1"]
+)
+def test_a_host_that_a_gateway_takes_is_taken(host: str):
+    spec = f"{{workload: {{selector: {{a: b}}}}, listeners: [{{port: 80, hosts: ['{host}']}}]}}"
+    assert findings(document("Gateway", spec)) == []
