@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from meshgen.check.engine import NotChecked, check
 from meshgen.check.suppressions import Suppression, read_suppressions
 from meshgen.diagnostics import Diagnostic, Severity, sort_diagnostics
+from meshgen.diagnostics.catalogue.load import NOT_IN_MESH
 from meshgen.emit.istio import Artifact, emit_istio
 from meshgen.intent.decode import IntentObject, decode_intents
 from meshgen.intent.kind import Intent
@@ -73,6 +74,7 @@ def compile_project(root: Path, options: Options | None = None) -> Result:
     diagnostics += found
     natives, found = _decode_natives(workspace.natives)
     diagnostics += found
+    diagnostics += tuple(_left_out(document) for document in workspace.gateway_api)
     facts, found = decode_facts((document.value, document.origin) for document in workspace.core)
     diagnostics += found
     lowered, found = lower(intents, natives, facts)
@@ -95,6 +97,13 @@ def compile_project(root: Path, options: Options | None = None) -> Result:
         not_checked=checked.not_checked,
         has_mesh_intent=any(intent.model.KIND == "Mesh" for intent in intents),
         texts=workspace.texts,
+    )
+
+
+def _left_out(document: Document) -> Diagnostic:
+    message = f"{document.title} takes no part in the mesh: objects of the Gateway API are not read yet"
+    return NOT_IN_MESH.at(
+        document.origin_of("kind"), message, help="write a Route or a VirtualService, or keep it out of the sources"
     )
 
 

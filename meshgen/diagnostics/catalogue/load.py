@@ -260,3 +260,21 @@ retries: &retries {attempts: 3}   # shared by an alias further down
 Write the value out at each place, or leave this file as it is.
 """,
 )
+
+NOT_IN_MESH = Code(
+    number="MG0045",
+    slug="not-in-mesh",
+    severity=Severity.WARNING,
+    title="an object takes no part in the mesh, for meshgen does not read its kind yet",
+    page="""
+Objects of the Kubernetes Gateway API decide about requests in a cluster, but this release of meshgen does not translate them: checks, traces and diffs
+answer as if they were not there, and they are not written to the output.
+
+```yaml
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute      # not read yet
+```
+
+Write the route as a Route or a VirtualService, or keep such objects out of the project's sources and deliver them by themselves.
+""",
+)
