@@ -267,8 +267,8 @@ NOT_IN_MESH = Code(
     severity=Severity.WARNING,
     title="an object takes no part in the mesh, for meshgen does not read its kind yet",
     page="""
-Objects of the Kubernetes Gateway API decide about requests in a cluster, but this release of meshgen does not translate them: checks, traces and diffs
-answer as if they were not there, and they are not written to the output.
+Objects of the Kubernetes Gateway API decide about requests in a cluster, but this release of meshgen does not translate them:
+checks, traces and diffs answer as if they were not there, and they are not written to the output.
 
 ```yaml
 apiVersion: gateway.networking.k8s.io/v1
