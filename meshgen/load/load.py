@@ -56,6 +56,8 @@ def load(root: Path, options: Options | None = None) -> tuple[Loaded, tuple[Diag
     if tree is None or project is None:
         return Loaded(project=None, environment=Environment(), workspace=Workspace(texts=texts)), tuple(diagnostics)
     environment, found = project.environment(chosen.environment, Origin(PROJECT_FILE))
+    if found:  # without its variables, Python and templates would only complain of their lack
+        return Loaded(project=project, environment=environment, workspace=Workspace(texts=texts)), (*diagnostics, *found)
     base, overlays = _read(tree, project, environment, chosen)
     diagnostics += [*found, *base.diagnostics, *overlays.diagnostics]
     documents, found = apply_overlays(base.documents, overlays.documents, project.defaults.namespace)

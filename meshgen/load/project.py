@@ -240,7 +240,7 @@ def _message(message: str, context: Mapping[str, Any]) -> str:
     """Pydantic's sentence in our style: lower case, identifiers in backticks."""
     if "error" in context:
         return str(context["error"])
-    text = message[:1].lower() + message[1:]
+    text = re.sub(r"should be a valid dictionary.*", "must be a map", message[:1].lower() + message[1:])
     return re.sub(r"'([^']*)'", r"`\1`", text).removeprefix("input ")
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from meshgen.diagnostics import Origin
+from meshgen.load.load import Options, load
 from meshgen.load.positions import locate
 from meshgen.load.project import Source, find_project, parse_project
 
@@ -152,3 +153,18 @@ def test_the_nearest_project_above_is_found(tmp_path: Path):
     assert find_project(inner) == (tmp_path / "meshgen.yaml").resolve()
     (inner / "meshgen.yaml").touch()
     assert find_project(inner) == (inner / "meshgen.yaml").resolve()
+
+
+def test_where_a_map_is_meant_the_message_says_map():
+    text = b"apiVersion: meshgen/v1\nkind: Project\nspec: {outputs: {istio: out/istio}}\n"
+    assert [finding.message for finding in parse_project(text)[1]] == ["`istio`: must be a map"]
+
+
+def test_an_unknown_environment_is_all_that_is_said(tmp_path: Path):
+    (tmp_path / "meshgen.yaml").write_text(
+        "apiVersion: meshgen/v1\nkind: Project\nspec: {environments: {prod: {vars: {names: []}}}}\n"
+    )
+    (tmp_path / "mesh").mkdir()
+    (tmp_path / "mesh" / "a.py").write_text("def mesh(env):\n    yield from env.vars['names']\n")
+    _, found = load(tmp_path, Options(environment="prd"))
+    assert [(each.code.number, each.help) for each in found] == [("MG0083", "did you mean `prod`?")]
