@@ -57,9 +57,12 @@ def command(
 def _summary(result: Result, *, listed: bool, color: bool) -> None:
     from meshgen.report.terminal import summarize
 
-    lines = [f"{len(result.objects)} Istio objects checked: {summarize(result.diagnostics, color=color)}"]
+    objects = "1 Istio object" if len(result.objects) == 1 else f"{len(result.objects)} Istio objects"
+    lines = [f"{objects} checked: {summarize(result.diagnostics, color=color)}"]
     if listed:
         lines += [f"not checked: {each.code.number} {each.code.slug}, for lack of {each.lacking}" for each in result.not_checked]
     elif result.not_checked:
-        lines.append(f"{len(result.not_checked)} checks lack what they need to know; --not-checked lists them")
+        number = len(result.not_checked)
+        verb = "check lacks what it needs" if number == 1 else "checks lack what they need"
+        lines.append(f"{number} {verb} to know; --not-checked lists them")
     click.echo("\n".join(lines))

@@ -24,24 +24,24 @@ def find(context: Context) -> Iterator[Answer]:
     for rule in context.mesh.of_kind(DestinationRule):
         top = rule.spec.traffic_policy
         for index, subset in enumerate(rule.spec.subsets or () if top is not None else ()):
-            for name, wire, lost in _lost(top, subset.traffic_policy):
+            for wire, lost in _lost(top, subset.traffic_policy):
                 yield POLICY_REPLACED.at(
                     rule.origin_of("spec", "subsets", index, "trafficPolicy", wire),
                     f"`{wire}` of subset `{subset.name}` drops {', '.join(f'`{field}`' for field in lost)} of the rule's own",
                     label="the whole block is replaced",
                     help="repeat here the fields that shall hold for the subset too",
-                    related=[Related(rule.origin_of("spec", "trafficPolicy", wire), f"the rule's `{name.replace('_', ' ')}`")],
+                    related=[Related(rule.origin_of("spec", "trafficPolicy", wire), f"the rule's `{wire}`")],
                 )
 
 
-def _lost(top: TrafficPolicy | None, own: TrafficPolicy | None) -> Iterator[tuple[str, str, list[str]]]:
+def _lost(top: TrafficPolicy | None, own: TrafficPolicy | None) -> Iterator[tuple[str, list[str]]]:
     for name, wire in _BLOCKS:
         first: IstioStruct | None = getattr(top, name, None)
         second: IstioStruct | None = getattr(own, name, None)
         if first is not None and second is not None:
             lost = sorted(set(given_fields(first)) - set(given_fields(second)))
             if lost:
-                yield name, wire, lost
+                yield wire, lost
 
 
 def given_fields(block: IstioStruct, prefix: str = "") -> Iterator[str]:
