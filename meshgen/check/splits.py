@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 from meshgen.check.context import Context
 from meshgen.diagnostics import JsonPath
@@ -12,8 +13,7 @@ from meshgen.istio.shared import Destination
 from meshgen.istio.virtual_service import TCPRoute, TLSRoute, VirtualService
 
 
-@dataclass(frozen=True, slots=True)
-class Split:
+class Split(msgspec.Struct, frozen=True):
     """One route with several destinations."""
 
     holder: IstioObject[VirtualService]

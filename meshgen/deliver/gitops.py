@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+
+from msgspec.structs import replace
 
 from meshgen.diagnostics import Diagnostic, Origin
 from meshgen.diagnostics.catalogue.delivery import DELIVERY_PLACEHOLDER

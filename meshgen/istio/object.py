@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 import msgspec
@@ -16,8 +15,7 @@ from meshgen.json import JsonObject
 S_co = TypeVar("S_co", bound=IstioStruct, covariant=True)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IstioObject(Generic[S_co]):
+class IstioObject(msgspec.Struct, Generic[S_co], frozen=True, kw_only=True, eq=False):
     """An object of Istio's API, from intent or native.
 
     `spec` is what every later stage works on. A native object also keeps its JSON as written (`native`), and is emitted
@@ -28,13 +26,25 @@ class IstioObject(Generic[S_co]):
     name: str
     namespace: str
     spec: S_co
-    labels: Mapping[str, str] = field(default_factory=dict)
-    annotations: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = msgspec.field(default_factory=dict)
+    annotations: Mapping[str, str] = msgspec.field(default_factory=dict)
     created: str = ""  # metadata.creationTimestamp: Istio's first sort key; empty counts as made at the same time
     owner: str = ""  # groups files in the default layout: the service or the intent that it speaks of
-    origin: Origin = field(compare=False)
-    origins: Mapping[JsonPath, Origin] = field(default_factory=dict, compare=False)
-    native: JsonObject | None = field(default=None, compare=False)
+    origin: Origin
+    origins: Mapping[JsonPath, Origin] = msgspec.field(default_factory=dict)
+    native: JsonObject | None = None
+
+    def __eq__(self, other: object) -> bool:
+        """Whether both say the same, wherever and however it was written."""
+        if not isinstance(other, IstioObject):
+            return NotImplemented
+        return self._content == other._content
+
+    __hash__ = None  # type: ignore[assignment]  # labels and annotations have none
+
+    @property
+    def _content(self) -> tuple[object, ...]:
+        return (*self.key, self.spec, self.labels, self.annotations, self.created, self.owner)
 
     @property
     def key(self) -> tuple[str, str, str]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from meshgen.diagnostics import JsonPath, Origin, did_you_mean
 from meshgen.diagnostics.catalogue.lower import INVALID_PATCH

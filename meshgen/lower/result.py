@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
+import msgspec
+
 from meshgen.diagnostics import Diagnostic, JsonPath, Origin
 from meshgen.intent.decode import IntentObject
 from meshgen.intent.kind import Intent
@@ -29,8 +31,7 @@ class Lowered:
     config: MeshConfig
 
 
-@dataclass(frozen=True, slots=True)
-class Made:
+class Made(msgspec.Struct, frozen=True):
     """A generated object and the intents that it was made of, the owner first."""
 
     object: IstioObject[IstioStruct]

@@ -6,7 +6,6 @@ Follows istiod's `model/virtualservice.go` (envoy-mapping.md §3.6). One level: 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import TypeVar
 
 from msgspec import structs
@@ -46,7 +45,7 @@ def merge_delegates(root: Rooted, delegates: Mapping[tuple[str, str], Rooted], e
             origins["spec", "http", len(routes)] = origin
             routes.append(merged)
     spec = structs.replace(root.spec, http=tuple(routes))
-    return replace(root, spec=spec, origins=origins, native=None)
+    return structs.replace(root, spec=spec, origins=origins, native=None)
 
 
 def _rules(

@@ -6,7 +6,7 @@ Follows istiod's `setDestinationRules`, `mergeDestinationRule` and `destinationR
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from msgspec import structs
 
@@ -113,5 +113,5 @@ def _unite(merged: _Merged, rule: Rule) -> None:
             origins["spec", "subsets", len(subsets)] = rule.origin_of("spec", "subsets", index)
             subsets.append(subset)
     spec = structs.replace(first, subsets=tuple(subsets), traffic_policy=first.traffic_policy or rule.spec.traffic_policy)
-    merged.rule = replace(merged.rule, spec=spec, origins=origins, native=None)
+    merged.rule = structs.replace(merged.rule, spec=spec, origins=origins, native=None)
     merged.sources.append(rule)

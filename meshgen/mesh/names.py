@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 
 from msgspec import structs
 
@@ -72,7 +71,7 @@ def resolve_virtual_service(virtual_service: IstioObject[VirtualService]) -> Ist
         tls=tuple(_tls(route, namespace) for route in spec.tls) if spec.tls else spec.tls,
         tcp=tuple(_tcp(route, namespace) for route in spec.tcp) if spec.tcp else spec.tcp,
     )
-    return replace(virtual_service, spec=resolved)
+    return structs.replace(virtual_service, spec=resolved)
 
 
 def _is_absolute(spec: VirtualService) -> bool:

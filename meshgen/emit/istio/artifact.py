@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from meshgen.diagnostics import Origin
 from meshgen.json import JsonObject
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Artifact:
+class Artifact(msgspec.Struct, frozen=True, kw_only=True):
     """One Kubernetes object, ready to be written: plain JSON values in the order in which people read them."""
 
     object: JsonObject  # apiVersion, kind, metadata, spec …
