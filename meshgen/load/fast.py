@@ -70,9 +70,13 @@ _WORD = re.compile(rf"[yYnNoO](?<![\w.\-/].)(?:{_WORD_ENDS})(?![\w\-./])")
 
 def is_plain(text: str) -> bool:
     """Whether the fast reading of this text is known to be the reference's, as far as its characters tell."""
-    if any(doubtful in text for doubtful in _DOUBTFUL_TEXT) or _BRACKETS_CLOSE.fullmatch(text) is None:
-        return False
-    return _DEEP_START.match(text) is None and all(doubtful.search(text) is None for doubtful in _DOUBTFUL)
+    for piece in _DOUBTFUL_TEXT:  # loops: a generator would take as long as the search itself
+        if piece in text:
+            return False
+    for doubtful in _DOUBTFUL:
+        if doubtful.search(text) is not None:
+            return False
+    return _DEEP_START.match(text) is None and _BRACKETS_CLOSE.fullmatch(text) is not None
 
 
 def read_fast(text: str) -> tuple[bool, JsonValue]:
