@@ -32,15 +32,20 @@ def format_source(data: bytes, file: str, *, short: bool) -> tuple[bytes, tuple[
     wanted = {document.origin.document: document.value for document in documents}
     wanted |= {intent.origin.document: to_document(intent.model, short=short) for intent in intents}
     rewritten = _rewrite(data, wanted)
-    again, problems = parse_documents(rewritten or b"", file)
-    if (
-        rewritten is None
-        or problems != tuple(d for d in diagnostics if d in problems)
-        or [d.value for d in again] != list(wanted.values())
-    ):
+    if rewritten is None or _meaning(rewritten, file, short=short) != list(wanted.values()):
         message = f"`{file}` cannot be formatted without a change of what it says"
         return data, (*diagnostics, NOT_FORMATTED.at(Origin(file), message, help="write the documents without anchors and tags"))
     return rewritten, diagnostics
+
+
+def _meaning(data: bytes, file: str, *, short: bool) -> list[JsonObject]:
+    """The documents of a text, each intent in one form; nothing of a text that has an error."""
+    documents, diagnostics = parse_documents(data, file)
+    intents, found = decode_intents([document for document in documents if room_of(document.api_version) == "intents"])
+    if any(diagnostic.severity is Severity.ERROR for diagnostic in (*diagnostics, *found)):
+        return []
+    forms = {intent.origin.document: to_document(intent.model, short=short) for intent in intents}
+    return [forms.get(document.origin.document, document.value) for document in documents]
 
 
 def _rewrite(data: bytes, wanted: Mapping[int, JsonObject]) -> bytes | None:
@@ -101,9 +106,28 @@ def _merge(tree: Any, value: Any) -> None:  # noqa: ANN401 (a stranger's YAML)
         present = tree[key] if isinstance(value, list) or key in tree else None
         if _plain(present) == value[key] and present is not None:
             continue
-        same_map = isinstance(present, dict) and isinstance(value[key], dict)
-        same_list = isinstance(present, list) and isinstance(value[key], list) and len(present) == len(value[key])
-        if same_map or same_list:
+        if _is_like(present, value[key]):
             _merge(present, value[key])
-        else:
+        elif isinstance(value[key], list) and len(value[key]) == 1 and _is_like(present, value[key][0]):
+            _merge(present, value[key][0])  # one item, written without its list: a short form that comments may stand in
+            if not _has_comment(present):
+                tree[key] = [present]
+        elif not _has_comment(present):  # else it keeps its form, which means the same
             tree[key] = value[key]
+
+
+def _is_like(present: Any, value: object) -> bool:  # noqa: ANN401 (a stranger's YAML)
+    """Whether both are maps, or lists of one length, so that one can be made the other item by item."""
+    if isinstance(present, list) and isinstance(value, list):
+        return len(present) == len(value)
+    return isinstance(present, dict) and isinstance(value, dict)
+
+
+def _has_comment(present: Any) -> bool:  # noqa: ANN401 (a stranger's YAML)
+    """Whether a comment stands at or in a map or list."""
+    if not isinstance(present, dict | list):
+        return False
+    mark = getattr(present, "ca", None)
+    if mark is not None and (mark.comment or mark.items or mark.end):
+        return True
+    return any(_has_comment(item) for item in (present.values() if isinstance(present, dict) else present))

@@ -11,6 +11,9 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+WAIT = 10.0
+"""Seconds to wait for another writer."""
+
 _POLL = 0.02  # seconds; flock has no timeout of its own
 
 

@@ -13,6 +13,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from meshgen.deliver.journal import read_journal
+from meshgen.deliver.lock import WAIT, LockedError, locked
 from meshgen.deliver.manifest import MANIFEST, Manifest, digest, parse_manifest, render_manifest
 from meshgen.deliver.paths import ancestors, directories, path_problem
 from meshgen.deliver.tree import Special, files_below, kind_of, read_file
@@ -80,11 +81,24 @@ def plan_writes(files: Mapping[str, bytes], directory: Path, *, force: bool = Fa
     order in which files must appear to somebody who watches them (Envoy: SDS, EDS, CDS, RDS, LDS): the lowest first, removals
     last and in the reverse order. The directory itself must not be a symbolic link, those above it may be.
     """
-    plan = WritePlan(directory=directory, files=files, force=force, rank=rank)
+    request = WritePlan(directory=directory, files=files, force=force, rank=rank)
+    plan = look(request)
+    if not plan.blocked:
+        return plan
+    # What forbids it may be another run's half-written tree: look again when nobody writes.
     try:
-        return _Planner(plan).plan()
+        with locked(str(directory), WAIT):
+            return look(request)
+    except (LockedError, OSError):
+        return plan
+
+
+def look(request: WritePlan) -> WritePlan:
+    """The plan for what stands in the directory at this moment; whoever holds its lock sees nobody else's half-written tree."""
+    try:
+        return _Planner(request).plan()
     except OSError as error:
-        return _with(plan, [os_problem(directory, error)])
+        return _with(request, [os_problem(request.directory, error)])
 
 
 def check(files: Mapping[str, bytes], directory: Path) -> tuple[tuple[Change, ...], tuple[Diagnostic, ...]]:

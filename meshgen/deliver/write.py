@@ -17,16 +17,13 @@ from pathlib import Path
 
 from meshgen.deliver.exchange import clear_sibling, is_exchangeable, replace_tree, sibling_of
 from meshgen.deliver.journal import STAGING, Journal, Removal, commit, complete, discard, obstacle, read_journal, stage
-from meshgen.deliver.lock import LockedError, locked
+from meshgen.deliver.lock import WAIT, LockedError, locked
 from meshgen.deliver.manifest import MANIFEST, digest
 from meshgen.deliver.paths import ancestors
-from meshgen.deliver.plan import Action, Change, WritePlan, os_problem, plan_writes
+from meshgen.deliver.plan import Action, Change, WritePlan, look, os_problem
 from meshgen.deliver.tree import Special, kind_of, read_file
 from meshgen.diagnostics import Diagnostic, Origin
 from meshgen.diagnostics.catalogue.delivery import INTERRUPTED_WRITE, OUTPUT_LOCKED
-
-WAIT = 10.0
-"""Seconds to wait for another writer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +103,7 @@ def _write_locked(plan: WritePlan) -> WriteResult:
     if problems := _recover_locked(root, force=plan.force):
         return WriteResult(diagnostics=problems)
     if was_interrupted or not _is_fresh(plan):
-        plan = plan_writes(plan.files, plan.directory, force=plan.force, rank=plan.rank)
+        plan = look(plan)
     if plan.blocked or plan.is_current:
         return _result(plan, ())
     return _result(plan, plan.changes, _execute(plan))
