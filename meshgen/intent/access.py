@@ -1,7 +1,5 @@
 """Access: who may do what."""
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import model_validator
@@ -237,7 +235,7 @@ class Access(Intent):
         def __init__(self, name: str, /, *, namespace: str = "default", **spec: Any) -> None: ...  # noqa: ANN401 (a user's values)
 
     @model_validator(mode="after")
-    def _check(self) -> Access:
+    def _check(self) -> Self:
         check_target(self)
         if self.default == "allow" and self.allow is not None:
             raise broken(

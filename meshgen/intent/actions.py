@@ -1,8 +1,6 @@
 """What a rule does with a request besides sending it on: rewrite, redirect, answer, headers, retries, faults, CORS, mirrors."""
 
-from __future__ import annotations
-
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -32,7 +30,7 @@ class Rewrite(Model):
     authority: str | None = None
 
     @model_validator(mode="after")
-    def _one(self) -> Rewrite:
+    def _one(self) -> Self:
         if self.path is not None and self.path_regex is not None:
             raise broken("a rewrite has a `path` or a `pathRegex`, not both", kind="exclusive")
         return self
@@ -53,7 +51,7 @@ class Redirect(Model):
     """301 where absent."""
 
     @model_validator(mode="after")
-    def _one(self) -> Redirect:
+    def _one(self) -> Self:
         if self.port is not None and self.derive_port is not None:
             raise broken("a redirect has a `port` or a `derivePort`, not both", kind="exclusive")
         if self.path is not None and self.prefix_rewrite is not None:
@@ -78,7 +76,7 @@ class DirectResponse(Model):
         return {"status": value} if isinstance(value, int) and not isinstance(value, bool) else value
 
     @model_validator(mode="after")
-    def _one(self) -> DirectResponse:
+    def _one(self) -> Self:
         if self.body is not None and self.body_bytes is not None:
             raise broken("a direct response has a `body` or `bodyBytes`, not both", kind="exclusive")
         return self
@@ -136,7 +134,7 @@ class Delay(Model):
     exponential_delay: Duration | None = None
 
     @model_validator(mode="after")
-    def _one(self) -> Delay:
+    def _one(self) -> Self:
         if (self.fixed_delay is None) == (self.exponential_delay is None):
             raise broken("a delay has a `fixedDelay` or an `exponentialDelay`", kind="exclusive")
         return self
@@ -152,7 +150,7 @@ class Abort(Model):
     http2_error: str | None = None
 
     @model_validator(mode="after")
-    def _one(self) -> Abort:
+    def _one(self) -> Self:
         if sum(value is not None for value in (self.http_status, self.grpc_status, self.http2_error)) != 1:
             raise broken("an abort has one of `httpStatus`, `grpcStatus` and `http2Error`", kind="exclusive")
         return self

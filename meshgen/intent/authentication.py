@@ -1,9 +1,7 @@
 """Authentication: mTLS between workloads, and the tokens of end users."""
 
-from __future__ import annotations
-
 import json
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
@@ -109,7 +107,7 @@ class JwtIssuer(Model):
     timeout: Duration | None = None
 
     @model_validator(mode="after")
-    def _one(self) -> JwtIssuer:
+    def _one(self) -> Self:
         if self.jwks is not None and self.jwks_uri is not None:
             raise broken("an issuer has `jwks` or a `jwksUri`, not both", kind="exclusive")
         return self
@@ -137,7 +135,7 @@ class Authentication(Intent):
         def __init__(self, name: str, /, *, namespace: str = "default", **spec: Any) -> None: ...  # noqa: ANN401 (a user's values)
 
     @model_validator(mode="after")
-    def _check(self) -> Authentication:
+    def _check(self) -> Self:
         check_target(self)
         if self.mtls is None and self.jwt is None:
             raise broken("an Authentication says something", help="write `mtls:` or `jwt:`")

@@ -1,8 +1,6 @@
 """Canary: a version that takes over from another."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
 from pydantic import Field, model_validator
 
@@ -61,7 +59,7 @@ class Canary(Intent):
         return {**value, "weight": 100} if "match" in value and "weight" not in value else value
 
     @model_validator(mode="after")
-    def _check(self) -> Canary:
+    def _check(self) -> Self:
         if self.engine != "weights":
             raise broken(f"`{self.engine}` is no engine", help="write `engine: weights`", kind="value", at="engine")
         if self.from_ == self.to:

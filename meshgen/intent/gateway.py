@@ -1,8 +1,6 @@
 """Gateway: listeners at the edge of the mesh."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, model_validator
 
@@ -63,7 +61,7 @@ class ServerTls(Model):
         return {"mode": value} if isinstance(value, str) else value
 
     @model_validator(mode="after")
-    def _check(self) -> ServerTls:
+    def _check(self) -> Self:
         given = [name for name in ("credential", "credentials", "server_certificate") if getattr(self, name) is not None]
         if len(given) > 1:
             raise broken("a listener has one of `credential`, `credentials` and `serverCertificate`", kind="exclusive")
@@ -129,7 +127,7 @@ class Listener(Model):
     default_endpoint: str | None = None
 
     @model_validator(mode="after")
-    def _check(self) -> Listener:
+    def _check(self) -> Self:
         if self.redirect_to_https and self.tls is not None:
             raise broken("a listener that redirects to https has no `tls` itself", kind="exclusive")
         return self

@@ -1,7 +1,5 @@
 """What all kinds have in common: the document's shape, metadata, patches."""
 
-from __future__ import annotations
-
 from typing import Any, ClassVar
 
 from pydantic import Field

@@ -1,10 +1,8 @@
 """Leaf values of the intent language: durations, percentages, ports, string matches, references by name."""
 
-from __future__ import annotations
-
 import re
 from functools import lru_cache
-from typing import Annotated, Any, ClassVar, TypeAlias
+from typing import Annotated, Any, ClassVar, Self, TypeAlias
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
 
@@ -158,7 +156,7 @@ class StringMatch(Model):
         return value
 
     @model_validator(mode="after")
-    def _one(self) -> StringMatch:
+    def _one(self) -> Self:
         given = sum(value is not None for value in (self.exact, self.prefix, self.regex, self.present))
         if given != 1:
             raise broken("a string match has one of `exact`, `prefix`, `regex` and `present`", kind="exclusive")
@@ -198,7 +196,7 @@ class Pattern(Model):
         return match_from_text(value)
 
     @model_validator(mode="after")
-    def _one(self) -> Pattern:
+    def _one(self) -> Self:
         given = [value for value in (self.exact, self.prefix, self.suffix, self.present, self.template) if value is not None]
         if len(given) != 1 or self.present is False:
             raise broken("a pattern has one of `exact`, `prefix`, `suffix`, `present: true` and `template`", kind="exclusive")

@@ -1,7 +1,5 @@
 """Which requests a rule is for."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from meshgen.intent.leaves import Labels, PortNumber, StringMatch

@@ -1,8 +1,6 @@
 """Mesh: what holds for all of it."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -61,7 +59,7 @@ class TagSource(Model):
         return {"literal": value} if isinstance(value, str) else value
 
     @model_validator(mode="after")
-    def _one(self) -> TagSource:
+    def _one(self) -> Self:
         if sum(value is not None for value in (self.literal, self.environment, self.header, self.formatter)) != 1:
             raise broken("a tag has one of `literal`, `environment`, `header` and `formatter`", kind="exclusive")
         return self
@@ -145,7 +143,7 @@ class Mesh(Intent):
         def __init__(self, name: str, /, *, namespace: str = "default", **spec: Any) -> None: ...  # noqa: ANN401 (a user's values)
 
     @model_validator(mode="after")
-    def _check(self) -> Mesh:
+    def _check(self) -> Self:
         names = [provider.get("name") for provider in self.providers or ()]
         for index, name in enumerate(names):
             if not isinstance(name, str):

@@ -1,7 +1,5 @@
 """Mirror: shadow traffic."""
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import AfterValidator

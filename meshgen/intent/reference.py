@@ -1,7 +1,5 @@
 """References to other intents: by name, or in Python by the object itself."""
 
-from __future__ import annotations
-
 import re
 from typing import Annotated, Any, ClassVar, NamedTuple, Self, TypeAlias
 
@@ -106,7 +104,7 @@ class Destination(Model):
         return handler(from_service(value))
 
     @model_validator(mode="after")
-    def _one(self) -> Destination:
+    def _one(self) -> Self:
         if self.host is not None and (self.service is not None or self.namespace is not None):
             raise broken("a destination has a `service` or a `host`, not both", kind="exclusive")
         return self

@@ -1,8 +1,6 @@
 """Route: what happens to requests for some hosts, on gateways or in the mesh."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
 from pydantic import Field, model_validator
 
@@ -39,7 +37,7 @@ class Route(Intent):
         def __init__(self, name: str, /, *, namespace: str = "default", **spec: Any) -> None: ...  # noqa: ANN401 (a user's values)
 
     @model_validator(mode="after")
-    def _some(self) -> Route:
+    def _some(self) -> Self:
         if not (self.rules or self.tcp or self.tls):
             raise broken("a Route has at least one rule in `rules`, `tcp` or `tls`")
         if not self.hosts and self.gateways:

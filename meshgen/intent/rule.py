@@ -1,7 +1,5 @@
 """The rules of a Route and of a Service's own routes: HTTP, TCP and TLS."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Annotated, Any, Self, TypeAlias, TypeVar
 

@@ -1,9 +1,7 @@
 """Service: ports, workload, versions, how clients treat it, how its own requests are routed, whom it calls."""
 
-from __future__ import annotations
-
 import re
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
 from pydantic import AfterValidator, model_validator
 
@@ -116,7 +114,7 @@ class Endpoint(Model):
         return {"address": address.removeprefix("[").removesuffix("]"), "port": int(port)}
 
     @model_validator(mode="after")
-    def _check(self) -> Endpoint:
+    def _check(self) -> Self:
         if not is_ip(self.address):
             raise broken(f"`{self.address}` is not an IP address", kind="value")
         if self.port is not None and self.ports is not None:
@@ -173,7 +171,7 @@ class Call(Model):
         return destination_from_text(value) if isinstance(value, str) else from_service(value)
 
     @model_validator(mode="after")
-    def _one(self) -> Call:
+    def _one(self) -> Self:
         if (self.service is None) == (self.host is None):
             raise broken("a call has a `service` or a `host`", kind="exclusive")
         return self

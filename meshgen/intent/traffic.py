@@ -1,8 +1,6 @@
 """How clients treat a service: load balancing, locality, connections, outliers, TLS (Istio: TrafficPolicy)."""
 
-from __future__ import annotations
-
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -53,7 +51,7 @@ class ConsistentHash(Model):
     minimum_ring_size: Count | None = None
 
     @model_validator(mode="after")
-    def _one(self) -> ConsistentHash:
+    def _one(self) -> Self:
         keys = (self.http_header_name, self.http_cookie, self.use_source_ip, self.http_query_parameter_name)
         if sum(key is not None for key in keys) != 1:
             message = "a consistent hash has one of `httpHeaderName`, `httpCookie`, `useSourceIp` and `httpQueryParameterName`"
@@ -80,6 +78,13 @@ class Warmup(Model):
     def to_short(self, long: JsonObject) -> JsonValue:
         """The duration, if it stands alone."""
         return long["duration"] if len(long) == 1 else long
+
+
+class LocalityFailover(Model):
+    """The region that takes over for another."""
+
+    from_: str
+    to: str
 
 
 class ZoneAware(Model):
@@ -118,7 +123,7 @@ class LoadBalancer(Model):
         return {"simple": value} if isinstance(value, str) else value
 
     @model_validator(mode="after")
-    def _one(self) -> LoadBalancer:
+    def _one(self) -> Self:
         kinds = (self.simple, self.consistent_hash, self.backend_utilization)
         if sum(kind is not None for kind in kinds) > 1:
             raise broken("a load balancer has one of `simple`, `consistentHash` and `backendUtilization`", kind="exclusive")
@@ -136,18 +141,11 @@ class LocalityDistribute(Model):
     to: dict[str, Annotated[int, Field(ge=0, le=100)]]
 
     @model_validator(mode="after")
-    def _hundred(self) -> LocalityDistribute:
+    def _hundred(self) -> Self:
         if sum(self.to.values()) != 100:
             message = f"the weights of `distribute` from `{self.from_}` add up to {sum(self.to.values())}, not to 100"
             raise broken(message, kind="split")
         return self
-
-
-class LocalityFailover(Model):
-    """The region that takes over for another."""
-
-    from_: str
-    to: str
 
 
 class Locality(Model):
@@ -159,7 +157,7 @@ class Locality(Model):
     failover_priority: Many[str] | None = None
 
     @model_validator(mode="after")
-    def _one(self) -> Locality:
+    def _one(self) -> Self:
         if self.distribute is not None and self.failover is not None:
             raise broken("a locality setting has a `distribute` or a `failover`, not both", kind="exclusive")
         return self

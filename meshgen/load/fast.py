@@ -52,6 +52,8 @@ _DOUBTFUL = (
     # 40 columns of indentation hold at most 80 levels, brackets on one line 6 more: MAX_DEPTH is out of reach.
     re.compile(r"\n[ \-]{40}"),
 )
+# Comments before anything else: nothing can be hidden in them, and people write backticks there.
+_HEADER = re.compile(r"(?:#[^\n]*\n)+")
 _DEEP_START = re.compile(r"[ \-]{40}")
 
 
@@ -70,6 +72,9 @@ _WORD = re.compile(rf"[yYnNoO](?<![\w.\-/].)(?:{_WORD_ENDS})(?![\w\-./])")
 
 def is_plain(text: str) -> bool:
     """Whether the fast reading of this text is known to be the reference's, as far as its characters tell."""
+    header = _HEADER.match(text)
+    if header is not None:
+        text = text[header.end() - 1 :]
     for piece in _DOUBTFUL_TEXT:  # loops: a generator would take as long as the search itself
         if piece in text:
             return False

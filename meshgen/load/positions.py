@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from meshgen.diagnostics import JsonPath, Origin
-from meshgen.load.nodes import Alias, ComposeError, Mapping, Mark, Node, Scalar, Sequence, compose
+from meshgen.load.compose import compose
+from meshgen.load.nodes import Alias, ComposeError, Mapping, Mark, Node, Scalar, Sequence
 from meshgen.load.text import Piece, decode, pieces_of
 from meshgen.load.values import is_merge, merge_sources
 

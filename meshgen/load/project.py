@@ -1,7 +1,5 @@
 """`meshgen.yaml`: where the sources are, what the environments change, and what is written for whom."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import signal
-import subprocess
 import sys
-import tempfile
 import threading
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from meshgen.diagnostics import Code, Diagnostic, Origin
 from meshgen.diagnostics.catalogue.sources import (
@@ -28,6 +25,9 @@ from meshgen.diagnostics.catalogue.sources import (
 )
 from meshgen.json import JsonValue
 from meshgen.load.document import Document, flatten_lists
+
+if TYPE_CHECKING:
+    import subprocess
 
 _RUNNER = Path(__file__).with_name("python_runner.py")
 _GRACE = 3.0  # seconds between the alarm in the process, which knows the line, and its end by force
@@ -87,6 +87,9 @@ def run_jobs(
 
 def _run(request: bytes, limits: Limits) -> tuple[list[dict[str, Any]], str]:
     """The events that the process wrote, and how it ended: nothing, `time`, or what it left on standard error."""
+    import subprocess  # noqa: PLC0415 (only for those who have Python sources)
+    import tempfile  # noqa: PLC0415 (as above)
+
     reading, writing = os.pipe()
     with tempfile.TemporaryFile() as noise:
         process = subprocess.Popen(  # noqa: S603 - our own runner, by our own interpreter
@@ -125,6 +128,9 @@ class _Reader:
 
 
 def _wait(process: subprocess.Popen[bytes], request: bytes, reader: _Reader, seconds: float) -> str:
+    import signal  # noqa: PLC0415 (only for those who have Python sources)
+    import subprocess  # noqa: PLC0415 (as above)
+
     ending = ""
     try:
         process.communicate(request, timeout=seconds)

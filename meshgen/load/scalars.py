@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
-
-import yaml
 
 _NULL = frozenset({"", "~", "null", "Null", "NULL"})
 _BOOL = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
@@ -63,15 +61,19 @@ def check_integer(number: int) -> int:
     return number
 
 
-class _Yaml11(yaml.resolver.Resolver, yaml.constructor.SafeConstructor):
+@cache
+def _yaml11() -> Any:  # noqa: ANN401 - the stubs have no types here
     """PyYAML's reading of one scalar, which is YAML 1.1's."""
+    import yaml  # noqa: PLC0415 (12 ms, and plain texts go without it)
 
-    def __init__(self) -> None:
-        yaml.resolver.Resolver.__init__(self)
-        yaml.constructor.SafeConstructor.__init__(self)
+    class Yaml11(yaml.resolver.Resolver, yaml.constructor.SafeConstructor):
+        def __init__(self) -> None:
+            yaml.resolver.Resolver.__init__(self)
+            yaml.constructor.SafeConstructor.__init__(self)
+
+    return Yaml11()
 
 
-_YAML11 = _Yaml11()
 _TIMESTAMP = "tag:yaml.org,2002:timestamp"
 
 
@@ -85,12 +87,14 @@ def yaml11_reading(text: str) -> str:
         return ""
     if text in TRUTH_WORDS:
         return "true" if text.lower() in {"y", "yes", "on"} else "false"
+    import yaml  # noqa: PLC0415 (as above)
+
     value: Any
-    tag = _YAML11.resolve(yaml.ScalarNode, text, (True, False))  # type: ignore[no-untyped-call]  # the stubs have no types here
+    tag = _yaml11().resolve(yaml.ScalarNode, text, (True, False))
     if tag == _TIMESTAMP:
         return ""
     try:
-        value = _YAML11.construct_document(yaml.ScalarNode(tag, text))
+        value = _yaml11().construct_document(yaml.ScalarNode(tag, text))
         ours: Any = resolve(text)
     except (ValueError, IndexError, yaml.YAMLError):
         return ""  # `=` and `<<`, which 1.1 has no value for, and numbers that are errors anyway

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -148,6 +147,8 @@ def _run(tree: Tree, jobs: list[Job], reading: Reading, read: Read) -> dict[str,
         ]
     if not jobs:
         return {}
+    import tempfile  # noqa: PLC0415 (only for those who have Python sources or templates)
+
     with tempfile.TemporaryDirectory(prefix="meshgen-") as scratch:
         root = tree.root if isinstance(tree, WorkTree) else export(tree, Path(scratch))
         ran = run_jobs(jobs, root.resolve(), reading.environment, reading.variables, reading.limits)

@@ -10,9 +10,8 @@ from meshgen.diagnostics.catalogue.yaml import INVALID_YAML, NOT_A_MAPPING, TABS
 from meshgen.json import JsonValue
 from meshgen.load.document import Document, flatten_lists
 from meshgen.load.fast import is_plain, looks_like_json, read_fast, read_json
-from meshgen.load.nodes import ComposeError, TooDeepError, compose
+from meshgen.load.nodes import ComposeError, TooDeepError
 from meshgen.load.text import Piece, decode, split
-from meshgen.load.values import Reader
 
 __all__ = ["Document", "parse_documents", "parse_values"]
 
@@ -69,6 +68,9 @@ def _read(
 
 def _reference(piece: Piece, file: str, diagnostics: list[Diagnostic]) -> Iterator[tuple[JsonValue, Origin]]:
     """Every document of the piece that has no error, by libyaml."""
+    from meshgen.load.compose import compose  # noqa: PLC0415 (PyYAML takes 12 ms to import, and plain texts go without it)
+    from meshgen.load.values import Reader  # noqa: PLC0415 (as above)
+
     document = piece.document
     try:
         for node in compose(piece.text, piece.line):

@@ -49,7 +49,7 @@ PARTS = st.sampled_from([
 ])
 TEXTS = st.builds(
     lambda start, parts, end: start + "".join(parts) + end,
-    st.sampled_from(["", "a: ", "a:\n  b: ", "a:\n- ", "apiVersion: v1\nkind: A\nb: "]),
+    st.sampled_from(["", "a: ", "a:\n  b: ", "a:\n- ", "apiVersion: v1\nkind: A\nb: ", "# `a`: \t[\n#\n"]),
     st.lists(PARTS, max_size=20),
     st.sampled_from(["", "\n"]),
 )

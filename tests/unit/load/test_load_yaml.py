@@ -163,5 +163,5 @@ def test_ordinary_intent_takes_the_fast_reading(monkeypatch: pytest.MonkeyPatch)
     def refuse(*_: object) -> None:
         raise AssertionError("the reference was asked")
 
-    monkeypatch.setattr("meshgen.load.yaml.compose", refuse)
+    monkeypatch.setattr("meshgen.load.compose.compose", refuse)
     assert parse_values(text.encode(), "f.yaml") == wanted
