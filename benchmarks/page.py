@@ -28,6 +28,7 @@ meshgen makes a VirtualService, a DestinationRule, a Sidecar, an AuthorizationPo
 the Helm chart: the benchmark compares the objects before it measures. A *whole compile* is a fresh `meshgen compile` process
 with no output there yet. The *floor* reads and parses the same files with yaml-rs, serialises the same objects with orjson and
 writes as many files, in one process with the collector off, without Python's start. *Helm* prints to a pipe and writes no file.
+Files are in memory where the machine has room there (`/dev/shm`), so that no disk is measured.
 """
 
 VERDICTS = {True: "met", False: "**missed**"}
@@ -59,7 +60,7 @@ def page(rows: list[Row], stages: Stages, helm: Path | None, repeats: int) -> st
         "## Goals\n",
         table(("what", "figure", "goal", "", "seconds"), [row.cells for row in rows]),
         "\n## Where the time goes\n",
-        "Share of each stage in the process's time, and its milliseconds a service; `import` comes on top.\n",
+        "Share of each stage in the process's time; what Python takes to import meshgen comes on top of it.\n",
         table(("stage", *(f"{size:,} services" for size in sizes)), [tuple(share) for share in shares]),
         "",
     ))
