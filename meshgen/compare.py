@@ -12,7 +12,7 @@ import msgspec
 from meshgen.diagnostics import Diagnostic
 from meshgen.diff.changes import Changes, ObjectKey
 from meshgen.diff.impact import Impact, impact
-from meshgen.diff.objects import diff_objects
+from meshgen.diff.objects import Comparable, diff_objects
 from meshgen.json import JsonObject
 from meshgen.mesh import Proxy
 from meshgen.pipeline import Result, envoy_snapshots
@@ -43,7 +43,7 @@ def _unwatched(proxies: Sequence[Proxy], _label: str) -> Iterable[Proxy]:
 def compare(before: Result, after: Result, *, traffic: bool = True, watch: Watch = _unwatched) -> Comparison:
     """Compares two compiles; with `traffic`, also what becomes of requests at every proxy."""
     # The objects, not the artifacts: they know the line of each field.
-    changes = diff_objects((*before.objects, *_mesh_config(before, after)), (*after.objects, *_mesh_config(after, before)))
+    changes = diff_objects(_objects(before, after), _objects(after, before))
     same_facts = before.mesh.facts == after.mesh.facts
     if not traffic or (same_facts and not changes.means_something):
         return Comparison(changes=changes)
@@ -52,6 +52,10 @@ def compare(before: Result, after: Result, *, traffic: bool = True, watch: Watch
     found = impact(old, new)
     # Facts that only moved to another line do nothing to requests, and there is nothing to say of them.
     return Comparison(changes=changes, impact=found if changes or found.means_something else None)
+
+
+def _objects(result: Result, other: Result) -> tuple[Comparable, ...]:
+    return (*result.objects, *result.others, *_mesh_config(result, other))
 
 
 def _mesh_config(result: Result, other: Result) -> tuple[JsonObject, ...]:
@@ -68,7 +72,7 @@ def compare_live(after: Result, kubeconfig: Path, context: str | None, owned: Co
 
     kinds = {artifact.kind for artifact in after.artifacts} | {key.kind for key in owned}
     live, diagnostics = read_cluster(str(kubeconfig), context, sorted(kinds))
-    changes, notes = diff_live(live, after.objects, owned)
+    changes, notes = diff_live(live, (*after.objects, *after.others), owned)
     return Comparison(changes=changes, diagnostics=(*diagnostics, *notes))
 
 

@@ -1,16 +1,18 @@
-"""The core objects that are read as facts: typed views of the few fields that decide.
+"""Kubernetes objects: core ones that are read as facts, and those beside Istio's that intent gives.
 
-They are lenient (unknown fields are let through unread), for meshgen reads core objects and does not own them. Source: the
-Kubernetes API reference, core/v1, apps/v1 and discovery.k8s.io/v1.
+Facts are typed views of the few fields that decide. They are lenient (unknown fields are let through unread), for meshgen reads
+core objects and does not own them. Source: the Kubernetes API reference, core/v1, apps/v1 and discovery.k8s.io/v1.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from msgspec import Struct, field
 
-from meshgen.diagnostics import UNKNOWN, Origin
+from meshgen.diagnostics import UNKNOWN, JsonPath, Origin
+from meshgen.json import JsonObject
 
 
 class _Fact(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -198,3 +200,55 @@ class CoreFacts(Struct, frozen=True, kw_only=True):
     service_accounts: tuple[ServiceAccount, ...] = ()
     secrets: tuple[SecretName, ...] = ()
     mesh_configs: tuple[MeshConfigMap, ...] = ()
+
+
+class KubernetesObject(Struct, frozen=True, kw_only=True, eq=False):
+    """An object of another API than Istio's that an intent gives, as plain JSON: a Deployment, a ConfigMap, Flagger's Canary.
+
+    No later stage reads into it: it is written, compared and patched. A core object among them counts as a fact, too.
+    """
+
+    object: JsonObject  # apiVersion, kind, metadata, spec …, in the order in which people read them
+    owner: str  # groups files in the default layout: the service or the intent that it speaks of
+    origin: Origin
+    origins: Mapping[JsonPath, Origin] = field(default_factory=dict)
+
+    @property
+    def kind(self) -> str:
+        """`kind`."""
+        return str(self.object["kind"])
+
+    @property
+    def name(self) -> str:
+        """`metadata.name`."""
+        return str(self._metadata["name"])
+
+    @property
+    def namespace(self) -> str:
+        """`metadata.namespace`; empty for what stands in no namespace."""
+        return str(self._metadata.get("namespace", ""))
+
+    @property
+    def _metadata(self) -> JsonObject:
+        metadata = self.object["metadata"]
+        if not isinstance(metadata, dict):
+            raise TypeError("an object that meshgen makes has metadata")
+        return metadata
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """Kind (with its group, `Gateway.gateway.networking.k8s.io`), namespace and name, which no two objects share."""
+        group, slash, _ = str(self.object["apiVersion"]).partition("/")
+        return (f"{self.kind}.{group}" if slash else self.kind, self.namespace, self.name)
+
+    def origin_of(self, *path: str | int) -> Origin:
+        """Where a part of the object was written; the longest path that `origins` knows wins."""
+        for end in range(len(path), 0, -1) if self.origins else ():
+            origin = self.origins.get(path[:end])
+            if origin is not None:
+                return origin
+        return self.origin
+
+    def to_json(self) -> JsonObject:
+        """The object."""
+        return self.object

@@ -21,6 +21,7 @@ from meshgen.intent.kind import Intent
 from meshgen.istio.decode import decode_object
 from meshgen.istio.object import IstioObject
 from meshgen.istio.struct import IstioStruct
+from meshgen.kubernetes import KubernetesObject
 from meshgen.load.document import Document
 from meshgen.load.kubernetes import decode_facts
 from meshgen.load.load import Options, load
@@ -47,6 +48,7 @@ class Result:
     project: Project | None = None
     environment: str = ""
     objects: tuple[IstioObject[IstioStruct], ...] = ()
+    others: tuple[KubernetesObject, ...] = ()  # what intents give beside Istio's API
     artifacts: tuple[Artifact, ...] = ()
     proxies: tuple[Proxy, ...] = ()
     diagnostics: tuple[Diagnostic, ...] = ()
@@ -89,9 +91,10 @@ def compile_project(root: Path, options: Options | None = None) -> Result:
         root=root,
         project=loaded.project,
         environment=options.environment or "",
-        objects=tuple(lowered.objects),
+        objects=lowered.objects,
+        others=lowered.others,
         mesh=mesh,
-        artifacts=() if has_errors(diagnostics) else emit_istio(lowered.objects),
+        artifacts=() if has_errors(diagnostics) else emit_istio(lowered.objects, lowered.others),
         proxies=all_proxies(mesh, loaded.project),
         diagnostics=diagnostics,
         not_checked=checked.not_checked,

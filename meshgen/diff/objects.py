@@ -22,9 +22,10 @@ from meshgen.emit.istio.artifact import Artifact
 from meshgen.istio.object import IstioObject
 from meshgen.istio.struct import IstioStruct
 from meshgen.json import JsonObject, JsonValue
+from meshgen.kubernetes import KubernetesObject
 
-Comparable: TypeAlias = "JsonObject | Artifact | IstioObject[IstioStruct]"
-"""A plain object, or one that knows where it came from: an IstioObject even knows it for each field."""
+Comparable: TypeAlias = "JsonObject | Artifact | IstioObject[IstioStruct] | KubernetesObject"
+"""A plain object, or one that knows where it came from: those of the compiler even know it for each field."""
 
 
 def diff_objects(before: Iterable[Comparable], after: Iterable[Comparable]) -> Changes:
@@ -58,14 +59,14 @@ class _Side:
     source: Comparable
 
     def origin_of(self, path: JsonPath) -> Origin:
-        return self.source.origin_of(*path) if isinstance(self.source, IstioObject) else self.origin
+        return self.source.origin_of(*path) if isinstance(self.source, IstioObject | KubernetesObject) else self.origin
 
 
 def value_of(source: Comparable) -> JsonObject:
     """The plain object."""
     if isinstance(source, Artifact):
         return source.object
-    return source.to_json() if isinstance(source, IstioObject) else source
+    return source.to_json() if isinstance(source, IstioObject | KubernetesObject) else source
 
 
 def _side(source: Comparable) -> _Side:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import msgspec
@@ -12,6 +12,7 @@ from meshgen.diagnostics import Origin, Related
 from meshgen.diagnostics.catalogue.lower import STATED_TWICE
 from meshgen.intent.decode import IntentObject
 from meshgen.intent.service import Endpoint, Port, Service, Version
+from meshgen.load.kubernetes import decode_facts
 from meshgen.lower.index import Index, ServiceKey
 from meshgen.lower.result import Report
 from meshgen.values import Protocol, protocol_of_port
@@ -43,6 +44,22 @@ def with_intents(facts: core.CoreFacts, index: Index, report: Report) -> core.Co
         pods=(*facts.pods, *found.pods),
         pod_owners=(*facts.pod_owners, *found.owners),
     )
+
+
+def with_objects(facts: core.CoreFacts, objects: Iterable[core.KubernetesObject]) -> core.CoreFacts:
+    """The facts, and those that the core objects among what intents give state; what is known already stays as it is."""
+    added, _ = decode_facts((each.object, each.origin) for each in objects)
+    grown: dict[str, tuple[object, ...]] = {}
+    for name in core.CoreFacts.__struct_fields__:
+        known = getattr(facts, name)
+        keys = {_key(fact) for fact in known}
+        grown[name] = (*known, *(fact for fact in getattr(added, name) if _key(fact) not in keys))
+    return core.CoreFacts(**grown)  # type: ignore[arg-type]  # field by field of the same type
+
+
+def _key(fact: object) -> tuple[str, str, str]:
+    metadata: core.ObjectMeta = fact.metadata  # type: ignore[attr-defined]  # every fact has it
+    return (getattr(fact, "kind", ""), metadata.namespace, metadata.name)
 
 
 def _check(service: IntentObject[Service], fact: core.Service | None, report: Report) -> None:

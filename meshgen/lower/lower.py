@@ -11,13 +11,13 @@ from meshgen.intent.kind import Intent
 from meshgen.intent.mesh import Mesh
 from meshgen.istio.object import IstioObject
 from meshgen.istio.struct import IstioStruct
-from meshgen.kubernetes import CoreFacts
+from meshgen.kubernetes import CoreFacts, KubernetesObject
 from meshgen.lower.access import authorization_policies
 from meshgen.lower.authentication import authentications
 from meshgen.lower.calls import check_calls
 from meshgen.lower.changes import Changes
 from meshgen.lower.destination_rule import destination_rules
-from meshgen.lower.facts import with_intents
+from meshgen.lower.facts import with_intents, with_objects
 from meshgen.lower.gateway import gateways
 from meshgen.lower.index import Index, build_index
 from meshgen.lower.mesh import mesh_objects
@@ -44,11 +44,12 @@ def lower(
     index = build_index(distinct, facts, mesh_config(mesh, facts.mesh_configs, report))
     check_calls(index, natives, report)
     made = patched(list(_objects(index, report)), index.intents, report)
-    objects = _distinct(natives, made, report)
+    objects, others = _distinct(natives, made, report)
     lowered = Lowered(
         objects=tuple(sorted(objects, key=lambda each: each.key)),
-        facts=with_intents(facts, index, report),
+        facts=with_objects(with_intents(facts, index, report), others),
         config=index.config,
+        others=tuple(sorted(others, key=lambda each: each.key)),
     )
     return lowered, sort_diagnostics(report)
 
@@ -82,19 +83,27 @@ def _each_once(intents: Iterable[IntentObject[Intent]], report: Report) -> list[
 
 def _distinct(
     natives: Sequence[IstioObject[IstioStruct]], made: Iterable[Made], report: Report
-) -> list[IstioObject[IstioStruct]]:
-    """Natives and generated objects; of two of one kind, namespace and name the first."""
-    taken = {native.key: native for native in natives}
+) -> tuple[list[IstioObject[IstioStruct]], list[KubernetesObject]]:
+    """Natives and generated objects, Istio's and others; of two of one kind, namespace and name the first."""
+    taken: dict[tuple[str, str, str], IstioObject[IstioStruct] | KubernetesObject] = {each.key: each for each in natives}
     objects = list(natives)
+    others: list[KubernetesObject] = []
     for each in made:
         key = each.object.key
         first = taken.setdefault(key, each.object)
-        if first is each.object:
+        if first is not each.object:
+            report.append(_taken(each, first))
+        elif isinstance(each.object, KubernetesObject):
+            others.append(each.object)
+        else:
             objects.append(each.object)
-            continue
-        what = f"the {key[0]} `{key[1]}/{key[2]}`"
-        message = f"{each.intents[0].spoken} gives {what}, which is given already"
-        note = "given here" if first.native is None else "a native object of this name"
-        hint = "give the intent another name" if first.native is None else "rename the intent, or remove the native object"
-        report.append(OBJECT_TAKEN.at(each.object.origin, message, help=hint, related=[Related(first.origin, note)]))
-    return objects
+    return objects, others
+
+
+def _taken(made: Made, first: IstioObject[IstioStruct] | KubernetesObject) -> Diagnostic:
+    native = isinstance(first, IstioObject) and first.native is not None
+    key = made.object.key
+    message = f"{made.intents[0].spoken} gives the {made.object.kind} `{key[1]}/{key[2]}`, which is given already"
+    note = "a native object of this name" if native else "given here"
+    hint = "rename the intent, or remove the native object" if native else "give the intent another name"
+    return OBJECT_TAKEN.at(made.object.origin, message, help=hint, related=[Related(first.origin, note)])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 from msgspec.structs import replace
@@ -17,6 +17,7 @@ from meshgen.istio.kinds import KINDS
 from meshgen.istio.object import IstioObject
 from meshgen.istio.struct import IstioStruct
 from meshgen.json import JsonObject, JsonValue, merge_patch
+from meshgen.kubernetes import KubernetesObject
 from meshgen.lower.result import Made, Report
 
 
@@ -52,11 +53,13 @@ def _target(objects: Sequence[Made], intent: IntentObject[Intent], patch: Patch,
     return None
 
 
-def _apply(
-    before: IstioObject[IstioStruct], intent: IntentObject[Intent], patch: Patch, path: JsonPath, report: Report
-) -> IstioObject[IstioStruct]:
+Target: TypeAlias = IstioObject[IstioStruct] | KubernetesObject
+
+
+def _apply(before: Target, intent: IntentObject[Intent], patch: Patch, path: JsonPath, report: Report) -> Target:
     """The patched object, or the object as it was (and findings) where the patch does not fit."""
-    problems = list(_outside(patch.patch))
+    istio = isinstance(before, IstioObject)
+    problems = list(_outside(patch.patch, ("spec",) if istio else tuple(before.to_json())))
     if problems:
         for key, message in problems:
             report.append(
@@ -66,6 +69,8 @@ def _apply(
     value = merge_patch(before.to_json(), patch.patch)
     if not isinstance(value, dict):
         raise TypeError("a merge of two maps is a map")
+    if not isinstance(before, IstioObject):
+        return replace(before, object=value, origins=_merged_origins(before, intent, patch, path))
     found = list(violations(value, KINDS[before.kind]))
     for violation in found:
         place = intent.at(*path, "patch", *violation.path)
@@ -82,19 +87,23 @@ def _rebuilt(
         spec=msgspec.convert(value.get("spec") or {}, type(before.spec)),
         labels=metadata.get("labels") or {},
         annotations=metadata.get("annotations") or {},
-        origins={**before.origins, **dict(_origins(patch.patch, intent, (*path, "patch"), ()))},
+        origins=_merged_origins(before, intent, patch, path),
     )
+
+
+def _merged_origins(before: Target, intent: IntentObject[Intent], patch: Patch, path: JsonPath) -> dict[JsonPath, Origin]:
+    return {**before.origins, **dict(_origins(patch.patch, intent, (*path, "patch"), ()))}
 
 
 _METADATA = ("labels", "annotations")
 
 
-def _outside(patch: JsonObject) -> Iterator[tuple[JsonPath, str]]:
-    """What a patch must leave alone: the object's kind and name."""
+def _outside(patch: JsonObject, fields: Sequence[str]) -> Iterator[tuple[JsonPath, str]]:
+    """What a patch must leave alone: the object's kind and name, and what is no field beside metadata."""
     for key, value in patch.items():
         if key == "metadata" and isinstance(value, dict):
             yield from (((key, each), f"a patch cannot change `metadata.{each}`") for each in value if each not in _METADATA)
-        elif key not in {"spec", "metadata"}:
+        elif key in {"apiVersion", "kind"} or key not in {*fields, "metadata"}:
             yield (key,), f"a patch cannot change `{key}`"
         elif not isinstance(value, dict):
             yield (key,), f"a patch of `{key}` is a map"

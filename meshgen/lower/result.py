@@ -14,12 +14,13 @@ from meshgen.intent.kind import Intent
 from meshgen.istio.mesh_config import MeshConfig
 from meshgen.istio.object import IstioObject
 from meshgen.istio.struct import IstioStruct
-from meshgen.kubernetes import CoreFacts
+from meshgen.json import JsonObject, JsonValue
+from meshgen.kubernetes import CoreFacts, KubernetesObject
 
 Report: TypeAlias = list[Diagnostic]
 """Where a step leaves its findings."""
 
-_TOOLS = ("meshgen/", "config.kubernetes.io/", "internal.config.kubernetes.io/", "kubectl.kubernetes.io/", "meshgen/")
+_TOOLS = ("meshgen/", "config.kubernetes.io/", "internal.config.kubernetes.io/", "kubectl.kubernetes.io/")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,12 +30,13 @@ class Lowered:
     objects: tuple[IstioObject[IstioStruct], ...]  # natives and generated ones, by kind, namespace, name
     facts: CoreFacts
     config: MeshConfig
+    others: tuple[KubernetesObject, ...] = ()  # what intents give beside Istio's API, by kind, namespace, name
 
 
 class Made(msgspec.Struct, frozen=True):
     """A generated object and the intents that it was made of, the owner first."""
 
-    object: IstioObject[IstioStruct]
+    object: IstioObject[IstioStruct] | KubernetesObject
     intents: tuple[IntentObject[Intent], ...]
 
 
@@ -55,8 +57,7 @@ def make(  # noqa: PLR0913 (what an object has, by name)
     Annotations for tools stay behind: of kustomize, kubectl and KRM functions, and `meshgen/…`, which is the document's own.
     """
     model = intent.model
-    given = model.metadata.annotations
-    kept = {key: value for key, value in given.items() if not key.startswith(_TOOLS)} if given else {}
+    kept = _kept_annotations(intent)
     made = IstioObject(
         kind=type(spec).__name__,
         name=name or model.name,
@@ -69,3 +70,47 @@ def make(  # noqa: PLR0913 (what an object has, by name)
         origins=origins or {},
     )
     return Made(made, (intent, *others))
+
+
+def make_other(  # noqa: PLR0913 (what an object has, by name)
+    intent: IntentObject[Intent],
+    api_version: str,
+    kind: str,
+    content: Mapping[str, JsonValue],
+    *,
+    name: str = "",
+    namespace: str | None = None,
+    owner: str = "",
+    labels: Mapping[str, str] | None = None,
+    annotations: Mapping[str, str] | None = None,
+    origin: Origin | None = None,
+    origins: Mapping[JsonPath, Origin] | None = None,
+    others: tuple[IntentObject[Intent], ...] = (),
+) -> Made:
+    """An object of another API than Istio's, as `make` makes Istio's.
+
+    `content` is what stands beside metadata, as `spec` or `data`. An empty `namespace` is that of objects which stand in none.
+    """
+    model = intent.model
+    metadata: JsonObject = {"name": name or model.name}
+    place = model.namespace if namespace is None else namespace
+    if place:
+        metadata["namespace"] = place
+    for key, values in (
+        ("labels", {**model.metadata.labels, **(labels or {})}),
+        ("annotations", {**_kept_annotations(intent), **(annotations or {})}),
+    ):
+        if values:
+            metadata[key] = dict[str, JsonValue](values)
+    made = KubernetesObject(
+        object={"apiVersion": api_version, "kind": kind, "metadata": metadata, **content},
+        owner=owner or model.name,
+        origin=origin or intent.origin,
+        origins=origins or {},
+    )
+    return Made(made, (intent, *others))
+
+
+def _kept_annotations(intent: IntentObject[Intent]) -> dict[str, str]:
+    given = intent.model.metadata.annotations
+    return {key: value for key, value in given.items() if not key.startswith(_TOOLS)} if given else {}

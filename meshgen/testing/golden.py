@@ -1,11 +1,11 @@
 """The golden runner: one folder is one case.
 
 `case.toml` says what the case is about and what it asserts; `in/` holds the sources (or `source` names another folder); the
-outputs stand beside it: `istio.yaml`, `envoy/<namespace>/<proxy>/<kind>.json`, `diagnostics.txt`, `trace.txt`. An output that no
-case asks for, and a case that asserts nothing, fail.
+outputs stand beside it: `istio.yaml`, `deliver/…`, `envoy/<namespace>/<proxy>/<kind>.json`, `diagnostics.txt`, `trace.txt`. An
+output that no case asks for, and a case that asserts nothing, fail.
 
     description = "a canary takes 10% of every rule that names its version"
-    outputs = ["istio", "diagnostics", "envoy", "trace"]
+    outputs = ["istio", "deliver", "diagnostics", "envoy", "trace"]
     proxies = ["shop/webapp"]               # for envoy; all by default
     envoy = ["routes"]                      # bootstrap, listeners, routes, clusters, endpoints; all by default
     trace = [["--from", "shop/webapp", "http://catalog/items"]]
@@ -26,7 +26,7 @@ from typing import Any
 
 import click
 
-OUTPUTS = ("istio", "diagnostics", "envoy", "trace")
+OUTPUTS = ("istio", "deliver", "diagnostics", "envoy", "trace")
 ENVOY_KINDS = ("bootstrap", "listeners", "routes", "clusters", "endpoints")
 
 
@@ -93,7 +93,7 @@ def render(case: Case) -> dict[str, bytes]:
 def stored(case: Case) -> dict[str, bytes]:
     """What the case's folder holds: path → bytes."""
     files = [path for name in ("istio.yaml", "diagnostics.txt", "trace.txt") if (path := case.directory / name).is_file()]
-    files += [path for path in (case.directory / "envoy").rglob("*") if path.is_file()]
+    files += [path for name in ("envoy", "deliver") for path in (case.directory / name).rglob("*") if path.is_file()]
     return {path.relative_to(case.directory).as_posix(): path.read_bytes() for path in files}
 
 

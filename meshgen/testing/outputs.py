@@ -12,7 +12,8 @@ from meshgen.emit.istio.yaml_writer import dump_documents
 from meshgen.journey import Question, UnanswerableError, ask, source_line, without_alternatives
 from meshgen.json import JsonValue
 from meshgen.load.load import Options
-from meshgen.load.project import PROJECT_FILE, Project, Source
+from meshgen.load.project import PROJECT_FILE, IstioOutput, Project, Source
+from meshgen.outputs import delivery_tree
 from meshgen.pipeline import Result, compile_project, envoy_snapshots
 from meshgen.report.terminal import render_diagnostics
 from meshgen.report.terminal_trace import render_decision
@@ -35,6 +36,8 @@ def render_outputs(case: Case) -> dict[str, bytes]:
     files: dict[str, bytes] = {}
     if "istio" in case.outputs:
         files["istio.yaml"] = dump_documents([artifact.object for artifact in result.artifacts])
+    if "deliver" in case.outputs:
+        files |= _deliver(result)
     if "diagnostics" in case.outputs:
         text = render_diagnostics(result.diagnostics, result.texts, color=False)
         files["diagnostics.txt"] = (text.rstrip() or "no findings").encode() + b"\n"
@@ -43,6 +46,13 @@ def render_outputs(case: Case) -> dict[str, bytes]:
     if "trace" in case.outputs:
         files["trace.txt"] = ("\n".join(_trace(case, result)) + "\n").encode()
     return files
+
+
+def _deliver(result: Result) -> dict[str, bytes]:
+    """What stands beside the tree of objects: values for Helm, objects of Argo CD and Flux, files for people and machines."""
+    output = (result.project.outputs.istio if result.project is not None else None) or IstioOutput()
+    tree, _ = delivery_tree(result, output, Path("deliver"))
+    return {f"deliver/{path}": content for path, content in tree.files.items()} if tree is not None else {}
 
 
 def _envoy(case: Case, result: Result) -> Iterator[tuple[str, bytes]]:
