@@ -2,7 +2,8 @@
 
 `case.toml` says what the case is about and what it asserts; `in/` holds the sources (or `source` names another folder); the
 outputs stand beside it: `istio.yaml`, `deliver/…`, `envoy/<namespace>/<proxy>/<kind>.json`, `diagnostics.txt`, `trace.txt`. An
-output that no case asks for, and a case that asserts nothing, fail.
+output that no case asks for, and a case that asserts nothing, fail. The output `lesson` is the case's README.md, whose console
+blocks are run (`lesson.py`).
 
     description = "a canary takes 10% of every rule that names its version"
     outputs = ["istio", "deliver", "diagnostics", "envoy", "trace"]
@@ -26,7 +27,9 @@ from typing import Any
 
 import click
 
-OUTPUTS = ("istio", "deliver", "diagnostics", "envoy", "trace")
+from meshgen.testing.lesson import README
+
+OUTPUTS = ("istio", "deliver", "diagnostics", "envoy", "trace", "lesson")
 ENVOY_KINDS = ("bootstrap", "listeners", "routes", "clusters", "endpoints")
 
 
@@ -92,7 +95,8 @@ def render(case: Case) -> dict[str, bytes]:
 
 def stored(case: Case) -> dict[str, bytes]:
     """What the case's folder holds: path → bytes."""
-    files = [path for name in ("istio.yaml", "diagnostics.txt", "trace.txt") if (path := case.directory / name).is_file()]
+    names = ("istio.yaml", "diagnostics.txt", "trace.txt", *((README,) if "lesson" in case.outputs else ()))
+    files = [path for name in names if (path := case.directory / name).is_file()]
     files += [path for name in ("envoy", "deliver") for path in (case.directory / name).rglob("*") if path.is_file()]
     return {path.relative_to(case.directory).as_posix(): path.read_bytes() for path in files}
 

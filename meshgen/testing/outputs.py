@@ -18,6 +18,7 @@ from meshgen.pipeline import Result, compile_project, envoy_snapshots
 from meshgen.report.terminal import render_diagnostics
 from meshgen.report.terminal_trace import render_decision
 from meshgen.testing.golden import Case
+from meshgen.testing.lesson import README, render_lesson
 
 ROOT = "/etc/meshgen/envoy"
 """Where the files of a case's proxies are said to be, whatever machine compiles it."""
@@ -45,6 +46,8 @@ def render_outputs(case: Case) -> dict[str, bytes]:
         files |= dict(_envoy(case, result))
     if "trace" in case.outputs:
         files["trace.txt"] = ("\n".join(_trace(case, result)) + "\n").encode()
+    if "lesson" in case.outputs:
+        files[README] = render_lesson(case.directory)
     return files
 
 
