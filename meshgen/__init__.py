@@ -106,6 +106,7 @@ if TYPE_CHECKING:
     from meshgen.intent.traffic import TcpConnections as TcpConnections
     from meshgen.intent.traffic import Traffic as Traffic
     from meshgen.intent.traffic import Warmup as Warmup
+    from meshgen.intent.traffic_policy import TrafficPolicy as TrafficPolicy
     from meshgen.journey import Hop as Hop
     from meshgen.journey import UnanswerableError as UnanswerableError
     from meshgen.pipeline import Result as Result
@@ -139,6 +140,7 @@ _PARTS = {
         "ClientTls Connections ConsistentHash HttpConnections HttpCookie LoadBalancer Locality LocalityDistribute"
         " LocalityFailover Outliers PortTraffic TcpConnections Traffic Warmup"
     ),
+    "traffic_policy": "TrafficPolicy",
 }
 _MODULES = {
     **{name: f"meshgen.{module}" for module, names in _STAGES.items() for name in names.split()},

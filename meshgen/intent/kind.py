@@ -39,6 +39,9 @@ class Intent(Model):
     metadata: Metadata
     patches: Many[Patch] | None = None
     """JSON merge patches on the objects that are made of this."""
+    names: dict[str, ObjectName] | None = None
+    """Names of the objects that are made of this, where they do not follow from its own: `{DestinationRule: catalog-dr}`; of
+    several of a kind, by the kind and the name that it would have: `{AuthorizationPolicy/catalog-deny: no-writes}`."""
 
     def __init__(self, name: str, /, *, namespace: str = "default", **spec: Any) -> None:  # noqa: ANN401 (a user's values)
         if "metadata" in spec:
@@ -57,6 +60,11 @@ class Intent(Model):
     def namespace(self) -> str:
         """`metadata.namespace`, `default` where absent."""
         return self.metadata.namespace
+
+    def name_of(self, kind: str, derived: str) -> str:
+        """The name of an object that is made of this: the one stated under `names`, else the one that follows."""
+        names = self.names
+        return names.get(f"{kind}/{derived}", names.get(kind, derived)) if names else derived
 
     def to_document(self, *, short: bool = False) -> dict[str, JsonValue]:
         """The document that says this: every field that was given, in the model's order, in long or short forms."""

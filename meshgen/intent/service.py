@@ -191,7 +191,8 @@ def _distinct(ports: tuple[Port, ...]) -> tuple[Port, ...]:
     return ports
 
 
-def _distinct_versions(versions: tuple[Version, ...]) -> tuple[Version, ...]:
+def distinct_versions(versions: tuple[Version, ...]) -> tuple[Version, ...]:
+    """The versions, no two of one name."""
     names = [version.name for version in versions]
     for name in names:
         if names.count(name) > 1:
@@ -212,7 +213,7 @@ class Service(Intent):
     ports: Annotated[Many[Port], AfterValidator(_distinct)] | None = None
     """Where absent, the core Service of the same name says them."""
     workload: Workload | None = None
-    versions: Annotated[Many[Version], AfterValidator(_distinct_versions)] | None = None
+    versions: Annotated[Many[Version], AfterValidator(distinct_versions)] | None = None
     endpoints: Annotated[Many[Endpoint], LIST] | None = None
     """Addresses of a service without versions."""
     calls: Many[Call] | None = None
@@ -231,4 +232,4 @@ class Service(Intent):
         def __init__(self, name: str, /, *, namespace: str = "default", **spec: Any) -> None: ...  # noqa: ANN401 (a user's values)
 
 
-__all__ = ["Call", "Endpoint", "Port", "Service", "Version", "Workload"]
+__all__ = ["Call", "Endpoint", "Port", "Service", "Version", "Workload", "distinct_versions"]

@@ -7,9 +7,12 @@ from typing import Literal
 
 from meshgen.diagnostics import JsonPath, Origin
 from meshgen.intent import traffic as intent
+from meshgen.intent.access import Target
 from meshgen.intent.decode import IntentObject
 from meshgen.intent.service import Service
+from meshgen.intent.traffic_policy import TrafficPolicy
 from meshgen.istio import destination_rule as istio
+from meshgen.istio.hosts import fully_qualified
 from meshgen.istio.shared import (
     ConnectionPoolSettings,
     HTTP2KeepAlive,
@@ -17,6 +20,7 @@ from meshgen.istio.shared import (
     PortSelector,
     TcpKeepalive,
     TCPSettings,
+    WorkloadSelector,
 )
 from meshgen.lower.index import Index, host_of
 from meshgen.lower.result import Made, make
@@ -48,7 +52,15 @@ def destination_rules(index: Index) -> Iterator[Made]:
             yield _destination_rule(service, host_of(key))
 
 
-def _destination_rule(service: IntentObject[Service], host: str) -> Made:
+def traffic_policies(index: Index) -> Iterator[Made]:
+    """One for each TrafficPolicy."""
+    for policy in index.of(TrafficPolicy):
+        yield _destination_rule(policy, fully_qualified(policy.model.host, policy.model.namespace), policy.model.clients)
+
+
+def _destination_rule(
+    service: IntentObject[Service] | IntentObject[TrafficPolicy], host: str, clients: Target | None = None
+) -> Made:
     model = service.model
     origins: dict[JsonPath, Origin] = {}
     subsets = []
@@ -60,7 +72,14 @@ def _destination_rule(service: IntentObject[Service], host: str) -> Made:
     if model.traffic is not None:
         policy = traffic_policy(model.traffic)
         origins["spec", "trafficPolicy"] = service.item("spec", "traffic")
-    spec = istio.DestinationRule(host=host, traffic_policy=policy, subsets=tuple(subsets) or None, export_to=model.export_to)
+    selector = None if clients is None else WorkloadSelector(match_labels=dict(clients.selector))
+    spec = istio.DestinationRule(
+        host=host,
+        traffic_policy=policy,
+        subsets=tuple(subsets) or None,
+        export_to=model.export_to,
+        workload_selector=selector,
+    )
     return make(service, spec, origins=origins)
 
 

@@ -16,12 +16,13 @@ from meshgen.lower.access import authorization_policies
 from meshgen.lower.authentication import authentications
 from meshgen.lower.calls import check_calls
 from meshgen.lower.changes import Changes
-from meshgen.lower.destination_rule import destination_rules
+from meshgen.lower.destination_rule import destination_rules, traffic_policies
 from meshgen.lower.facts import with_intents, with_objects
 from meshgen.lower.gateway import gateways
 from meshgen.lower.index import Index, build_index
 from meshgen.lower.mesh import mesh_objects
 from meshgen.lower.mesh_config import mesh_config
+from meshgen.lower.names import check_names
 from meshgen.lower.patches import patched
 from meshgen.lower.result import Lowered, Made, Report
 from meshgen.lower.rules import RuleBook
@@ -43,7 +44,9 @@ def lower(
     mesh = next((intent.model for intent in distinct if isinstance(intent.model, Mesh)), None)
     index = build_index(distinct, facts, mesh_config(mesh, facts.mesh_configs, report))
     check_calls(index, natives, report)
-    made = patched(list(_objects(index, report)), index.intents, report)
+    given = list(_objects(index, report))
+    check_names(given, index.intents, report)
+    made = patched(given, index.intents, report)
     objects, others = _distinct(natives, made, report)
     lowered = Lowered(
         objects=tuple(sorted(objects, key=lambda each: each.key)),
@@ -60,6 +63,7 @@ def _objects(index: Index, report: Report) -> Iterator[Made]:
     yield from gateways(index)
     yield from virtual_services(index, RuleBook(index, report), changes, report)
     yield from destination_rules(index)
+    yield from traffic_policies(index)
     yield from sidecars(index, report)
     yield from authentications(index, report)
     yield from authorization_policies(index, report)
@@ -106,4 +110,6 @@ def _taken(made: Made, first: IstioObject[IstioStruct] | KubernetesObject) -> Di
     message = f"{made.intents[0].spoken} gives the {made.object.kind} `{key[1]}/{key[2]}`, which is given already"
     note = "a native object of this name" if native else "given here"
     hint = "rename the intent, or remove the native object" if native else "give the intent another name"
+    if made.object.kind in (made.intents[0].model.names or {}):
+        hint = f"say under `names` which of its objects has that name: `{made.object.kind}/…`"
     return OBJECT_TAKEN.at(made.object.origin, message, help=hint, related=[Related(first.origin, note)])

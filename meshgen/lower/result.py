@@ -52,15 +52,16 @@ def make(  # noqa: PLR0913 (what an object has, by name)
     annotations: Mapping[str, str] | None = None,
     others: tuple[IntentObject[Intent], ...] = (),
 ) -> Made:
-    """An object made of an intent: its name, namespace, labels and annotations where nothing else is said.
+    """An object made of an intent: its name (or the one that its `names` state), namespace, labels and annotations.
 
     Annotations for tools stay behind: of kustomize, kubectl and KRM functions, and `meshgen/…`, which is the document's own.
     """
     model = intent.model
     kept = _kept_annotations(intent)
+    kind = type(spec).__name__
     made = IstioObject(
-        kind=type(spec).__name__,
-        name=name or model.name,
+        kind=kind,
+        name=model.name_of(kind, name or model.name),
         namespace=namespace or model.namespace,
         spec=spec,
         labels=model.metadata.labels,
@@ -92,7 +93,7 @@ def make_other(  # noqa: PLR0913 (what an object has, by name)
     `content` is what stands beside metadata, as `spec` or `data`. An empty `namespace` is that of objects which stand in none.
     """
     model = intent.model
-    metadata: JsonObject = {"name": name or model.name}
+    metadata: JsonObject = {"name": model.name_of(kind, name or model.name)}
     place = model.namespace if namespace is None else namespace
     if place:
         metadata["namespace"] = place

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from meshgen.diagnostics.catalogue import (
+    adopt,
     backend,
     delivery,
     gateway,
@@ -20,7 +21,23 @@ from meshgen.diagnostics.catalogue import (
 )
 from meshgen.diagnostics.model import Code
 
-AREAS = (yaml, sources, load, project, lower, link, traffic, security, gateway, resilience, telemetry, delivery, live, backend)
+AREAS = (
+    yaml,
+    sources,
+    load,
+    project,
+    lower,
+    link,
+    traffic,
+    security,
+    gateway,
+    resilience,
+    telemetry,
+    delivery,
+    live,
+    adopt,
+    backend,
+)
 
 _ALL = [value for area in AREAS for value in vars(area).values() if isinstance(value, Code)]
 
