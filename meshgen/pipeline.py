@@ -21,6 +21,7 @@ from meshgen.intent.kind import Intent
 from meshgen.istio.decode import decode_object
 from meshgen.istio.object import IstioObject
 from meshgen.istio.struct import IstioStruct
+from meshgen.istio.versions import IstioVersion
 from meshgen.kubernetes import KubernetesObject
 from meshgen.load.document import Document
 from meshgen.load.kubernetes import decode_facts
@@ -72,14 +73,15 @@ def compile_project(root: Path, options: Options | None = None) -> Result:
     options = options or Options()
     loaded, diagnostics = load(root, options)
     workspace = loaded.workspace
+    target = (loaded.project or Project()).targets.version
     intents, found = decode_intents(workspace.intents)
     diagnostics += found
-    natives, found = _decode_natives(workspace.natives)
+    natives, found = _decode_natives(workspace.natives, target)
     diagnostics += found
     diagnostics += tuple(_left_out(document) for document in workspace.gateway_api)
     facts, found = decode_facts((document.value, document.origin) for document in workspace.core)
     diagnostics += found
-    lowered, found = lower(intents, natives, facts)
+    lowered, found = lower(intents, natives, facts, target)
     diagnostics += found
     mesh = link(lowered.objects, lowered.facts, lowered.config)
     suppressions, found = _suppressions(intents)
@@ -110,11 +112,13 @@ def _left_out(document: Document) -> Diagnostic:
     )
 
 
-def _decode_natives(documents: Sequence[Document]) -> tuple[tuple[IstioObject[IstioStruct], ...], tuple[Diagnostic, ...]]:
+def _decode_natives(
+    documents: Sequence[Document], target: IstioVersion
+) -> tuple[tuple[IstioObject[IstioStruct], ...], tuple[Diagnostic, ...]]:
     objects: list[IstioObject[IstioStruct]] = []
     diagnostics: list[Diagnostic] = []
     for document in documents:
-        decoded, found = decode_object(document.value, document.origin, document.origins)
+        decoded, found = decode_object(document.value, document.origin, document.origins, target)
         diagnostics += found
         if decoded is not None:
             objects.append(decoded)

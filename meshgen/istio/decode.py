@@ -14,11 +14,14 @@ import msgspec
 from msgspec import inspect
 
 from meshgen.diagnostics import Diagnostic, JsonPath, Origin, did_you_mean
-from meshgen.diagnostics.catalogue.load import INVALID_FIELD, UNKNOWN_FIELD, UNSERVED_VERSION
+from meshgen.diagnostics.catalogue.load import INVALID_FIELD, NEWER_THAN_TARGET, UNKNOWN_FIELD, UNSERVED_VERSION
 from meshgen.istio.kinds import KINDS, Kind
 from meshgen.istio.object import IstioObject
 from meshgen.istio.struct import DURATION_PATTERN, IstioStruct
+from meshgen.istio.versions import DEFAULT_TARGET, IstioVersion
 from meshgen.json import JsonObject
+
+TARGET_HELP = 'leave it out, or say that the cluster has it: `targets: {{istio: "{}"}}` in meshgen.yaml'
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,17 +35,23 @@ class Violation:
 
 
 def decode_object(
-    value: JsonObject, origin: Origin, origins: Mapping[JsonPath, Origin] | None = None
+    value: JsonObject,
+    origin: Origin,
+    origins: Mapping[JsonPath, Origin] | None = None,
+    target: IstioVersion = DEFAULT_TARGET,
 ) -> tuple[IstioObject[IstioStruct] | None, tuple[Diagnostic, ...]]:
     """A native object as a typed one, or the diagnostics that say why not.
 
     `value` is a document of an `istio.io` group, with a string `kind`; it is kept as written
-    in `native`. `origins` names the parts that an overlay changed.
+    in `native`. `origins` names the parts that an overlay changed; `target` is the release of Istio that is to take it.
     """
     kind = KINDS.get(str(value.get("kind")))
     group, _, version = str(value.get("apiVersion")).partition("/")
     if kind is None or group != kind.group or version not in kind.versions:
         return None, (_unserved(value, origin),)
+    if target < kind.since:
+        message = f"Istio {target.release} has no `{kind.name}`: it came with {kind.since.release}"
+        return None, (NEWER_THAN_TARGET.at(origin.at("kind"), message, help=TARGET_HELP.format(kind.since.release)),)
     metadata = value.get("metadata")
     spec: Any = value.get("spec")
     try:

@@ -16,6 +16,7 @@ from meshgen.istio.sidecar import Sidecar
 from meshgen.istio.struct import IstioStruct
 from meshgen.istio.telemetry import Telemetry
 from meshgen.istio.traffic_extension import TrafficExtension
+from meshgen.istio.versions import OLDEST, IstioVersion
 from meshgen.istio.virtual_service import VirtualService
 from meshgen.istio.wasm_plugin import WasmPlugin
 from meshgen.istio.workload_entry import WorkloadEntry
@@ -31,6 +32,7 @@ class Kind:
     versions: tuple[str, ...]  # newest first; all are served and have one schema
     plural: str
     spec: type[IstioStruct]
+    since: IstioVersion = OLDEST  # the first release that has it, as far back as is known here
 
     @property
     def api_version(self) -> str:
@@ -79,6 +81,7 @@ KINDS: dict[str, Kind] = {
             versions=("v1alpha1",),
             plural="trafficextensions",
             spec=TrafficExtension,
+            since=IstioVersion(1, 30),
         ),
         Kind(name="VirtualService", group=_NETWORKING, versions=_THREE, plural="virtualservices", spec=VirtualService),
         Kind(name="WasmPlugin", group=_EXTENSIONS, versions=("v1alpha1",), plural="wasmplugins", spec=WasmPlugin),

@@ -8,9 +8,11 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, ValidationError
 from pydantic.alias_generators import to_camel
+from pydantic_core import PydanticCustomError
 
 from meshgen.diagnostics import Diagnostic, JsonPath, Origin, did_you_mean
-from meshgen.diagnostics.catalogue.project import INVALID_PROJECT, UNKNOWN_ENVIRONMENT, UNKNOWN_PROJECT_FIELD
+from meshgen.diagnostics.catalogue.project import INVALID_PROJECT, UNKNOWN_ENVIRONMENT, UNKNOWN_PROJECT_FIELD, UNKNOWN_TARGET
+from meshgen.istio.versions import DEFAULT_TARGET, NEWEST, OLDEST, IstioVersion, is_known, parse_version
 from meshgen.load.document import Document
 from meshgen.load.yaml import parse_documents
 from meshgen.values import is_dns_label
@@ -137,9 +139,12 @@ class ProxyTarget(_Model):
 
 
 def _version(text: str) -> str:
-    if not re.fullmatch(r"[0-9]+\.[0-9]+(\.[0-9]+)?", text):
+    version = parse_version(text)
+    if version is None:
         raise ValueError("a version is two or three numbers, as `1.31` or `1.31.0`; write it in quotes")
-    return text
+    if not is_known(version):
+        raise PydanticCustomError("unknown_target", "meshgen does not know Istio {release}", {"release": version.release})
+    return str(version)
 
 
 Version = Annotated[str, AfterValidator(_version)]
@@ -148,8 +153,13 @@ Version = Annotated[str, AfterValidator(_version)]
 class Targets(_Model):
     """The version and the proxies that the output is made for."""
 
-    istio: Version = "1.31.0"  # what an EnvoyFilter's `proxyVersion` is compared with
+    istio: Version = str(DEFAULT_TARGET)  # which kinds and fields there are; what `proxyVersion` is compared with
     proxies: list[ProxyTarget] = Field(default_factory=list)
+
+    @property
+    def version(self) -> IstioVersion:
+        """The release of Istio, to compare."""
+        return parse_version(self.istio) or DEFAULT_TARGET
 
 
 class Defaults(_Model):
@@ -230,6 +240,9 @@ def _findings(error: ValidationError, document: Document) -> Iterator[Diagnostic
             yield UNKNOWN_PROJECT_FIELD.at(origin, f"there is no field `{field}` here", help=hint)
         elif found["type"] == "missing":
             yield INVALID_PROJECT.at(origin, f"the field `{field}` is missing")
+        elif found["type"] == "unknown_target":
+            hint = f'write a release from "{OLDEST.release}" to "{NEWEST.release}"'
+            yield UNKNOWN_TARGET.at(origin, found["msg"], help=hint)
         else:
             yield INVALID_PROJECT.at(origin, f"`{field}`: {_message(found['msg'], found.get('ctx', {}))}")
 

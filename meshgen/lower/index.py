@@ -19,6 +19,7 @@ from meshgen.intent.reference import split_service
 from meshgen.intent.service import Service
 from meshgen.istio.hosts import service_host
 from meshgen.istio.mesh_config import MeshConfig
+from meshgen.istio.versions import DEFAULT_TARGET, IstioVersion
 from meshgen.kubernetes import CoreFacts
 from meshgen.values import Protocol, protocol_of_port
 
@@ -45,6 +46,7 @@ class Index:
     gateways: Mapping[ServiceKey, IntentObject[Gateway]] = field(default_factory=dict)
     mesh: IntentObject[Mesh] | None = None
     config: MeshConfig = field(default_factory=MeshConfig)
+    target: IstioVersion = DEFAULT_TARGET  # the release of Istio that the objects are for
 
     def of(self, kind: type[I]) -> list[IntentObject[I]]:
         """The intents of a kind, by namespace and name."""
@@ -125,7 +127,9 @@ class Index:
         return found
 
 
-def build_index(intents: Sequence[IntentObject[Intent]], facts: CoreFacts, config: MeshConfig) -> Index:
+def build_index(
+    intents: Sequence[IntentObject[Intent]], facts: CoreFacts, config: MeshConfig, target: IstioVersion = DEFAULT_TARGET
+) -> Index:
     """The index of intents that are in order and each given once."""
     by_service: dict[type, dict[ServiceKey, list[IntentObject[Intent]]]] = {Canary: {}, Mirror: {}}
     for intent in intents:
@@ -142,6 +146,7 @@ def build_index(intents: Sequence[IntentObject[Intent]], facts: CoreFacts, confi
         gateways=_by_key(intents, Gateway),
         mesh=next((cast("IntentObject[Mesh]", intent) for intent in intents if isinstance(intent.model, Mesh)), None),
         config=config,
+        target=target,
     )
 
 

@@ -11,6 +11,7 @@ from meshgen.intent.kind import Intent
 from meshgen.intent.mesh import Mesh
 from meshgen.istio.object import IstioObject
 from meshgen.istio.struct import IstioStruct
+from meshgen.istio.versions import DEFAULT_TARGET, IstioVersion
 from meshgen.kubernetes import CoreFacts, KubernetesObject
 from meshgen.lower.access import authorization_policies
 from meshgen.lower.authentication import authentications
@@ -33,16 +34,20 @@ __all__ = ["Lowered", "lower"]
 
 
 def lower(
-    intents: Iterable[IntentObject[Intent]], natives: Sequence[IstioObject[IstioStruct]], facts: CoreFacts
+    intents: Iterable[IntentObject[Intent]],
+    natives: Sequence[IstioObject[IstioStruct]],
+    facts: CoreFacts,
+    target: IstioVersion = DEFAULT_TARGET,
 ) -> tuple[Lowered, tuple[Diagnostic, ...]]:
     """All of a mesh as Istio objects: the natives, and what the intents give, whatever the order of the documents.
 
+    `target` is the release of Istio that the objects are for; a lowering that has a choice asks `index.target`.
     An intent that contradicts another, or names what nobody declares, is a diagnostic; the rest is lowered all the same.
     """
     report: Report = []
     distinct = _each_once(intents, report)
     mesh = next((intent.model for intent in distinct if isinstance(intent.model, Mesh)), None)
-    index = build_index(distinct, facts, mesh_config(mesh, facts.mesh_configs, report))
+    index = build_index(distinct, facts, mesh_config(mesh, facts.mesh_configs, report), target)
     check_calls(index, natives, report)
     given = list(_objects(index, report))
     check_names(given, index.intents, report)

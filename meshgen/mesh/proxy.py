@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from meshgen.diagnostics import UNKNOWN, Origin
+from meshgen.istio.versions import DEFAULT_TARGET
 
 
 class Role(StrEnum):
@@ -40,7 +41,7 @@ class Proxy:
     locality: str = ""  # "region/zone/subzone"; empty where it is not known
     network: str = ""
     capture: Capture = Capture.IPTABLES
-    istio_version: str = "1.31.0"
+    istio_version: str = str(DEFAULT_TARGET)
     origin: Origin = field(default=UNKNOWN, compare=False)
 
     @property

@@ -67,6 +67,28 @@ Write the field's name as the API has it, `retries` here.
     same_as=("IST0106",),
 )
 
+NEWER_THAN_TARGET = Code(
+    number="MG0062",
+    slug="newer-than-target",
+    severity=Severity.ERROR,
+    title="a kind, a field or a value that came to Istio after the target",
+    at_key=True,
+    page="""
+The project's `targets.istio` says which release runs in the cluster, and that release does not have this yet: its API server
+would refuse the object or prune the field in silence.
+
+```yaml
+# meshgen.yaml: targets: {istio: "1.25"}
+kind: VirtualService
+spec:
+  http:
+    - retries: {attempts: 3, backoff: 200ms}     # `backoff` came with 1.26
+```
+
+Leave it out, or raise `targets.istio` once the cluster runs a release that has it.
+""",
+)
+
 INVALID_FACT = Code(
     number="MG0043",
     slug="invalid-core-object",

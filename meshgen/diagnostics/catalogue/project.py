@@ -56,6 +56,25 @@ Correct the name, or remove the field.
 """,
 )
 
+UNKNOWN_TARGET = Code(
+    number="MG0084",
+    slug="unknown-target",
+    severity=Severity.ERROR,
+    title="a release of Istio that meshgen does not know",
+    page="""
+Which kinds and fields Istio has, and what it does with them, differs from release to release. meshgen knows the releases from
+1.24 to 1.32, and would only guess at another.
+
+```yaml
+spec:
+  targets: {istio: "1.21"}
+```
+
+Write the release that runs in the cluster, `istioctl version` says it. For a release after 1.32 write `"1.32"`: the output is
+right as far as that release keeps to its predecessor's API.
+""",
+)
+
 UNKNOWN_ENVIRONMENT = Code(
     number="MG0083",
     slug="unknown-environment",

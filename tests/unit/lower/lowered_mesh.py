@@ -10,6 +10,7 @@ from meshgen.intent.decode import decode_intents
 from meshgen.istio.decode import decode_object
 from meshgen.istio.object import IstioObject
 from meshgen.istio.struct import IstioStruct
+from meshgen.istio.versions import DEFAULT_TARGET, IstioVersion
 from meshgen.load.kubernetes import decode_facts
 from meshgen.load.workspace import build_workspace
 from meshgen.load.yaml import parse_documents
@@ -44,7 +45,7 @@ class Result:
         return diagnostic
 
 
-def lower_text(text: str) -> Result:
+def lower_text(text: str, target: IstioVersion = DEFAULT_TARGET) -> Result:
     """The mesh of a text; the intents themselves must be sound."""
     documents, problems = parse_documents(text.encode(), "mesh.yaml")
     assert problems == ()
@@ -52,7 +53,7 @@ def lower_text(text: str) -> Result:
     assert problems == ()
     intents, problems = decode_intents(workspace.intents)
     assert problems == (), [problem.message for problem in problems]
-    natives = [decode_object(each.value, each.origin, each.origins)[0] for each in workspace.natives]
+    natives = [decode_object(each.value, each.origin, each.origins, target)[0] for each in workspace.natives]
     facts, problems = decode_facts((each.value, each.origin) for each in workspace.core)
     assert problems == ()
-    return Result(*lower(intents, [native for native in natives if native is not None], facts))
+    return Result(*lower(intents, [native for native in natives if native is not None], facts, target))
