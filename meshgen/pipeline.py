@@ -58,6 +58,13 @@ class Result:
     texts: Mapping[str, bytes] = field(default_factory=dict)  # sources by the file name that origins have
 
     @property
+    def output_proxies(self) -> tuple[Proxy, ...]:
+        """The proxies whose configuration is written: those that the project names, else all that the mesh calls for."""
+        targets = self.project.targets.proxies if self.project is not None else ()
+        named = {f"{target.namespace}/{target.name}" for target in targets}
+        return tuple(proxy for proxy in self.proxies if not named or proxy.id in named)
+
+    @property
     def failed(self) -> bool:
         """Whether an error forbids output."""
         return has_errors(self.diagnostics)

@@ -131,7 +131,7 @@ def _trees(
     if envoy is None:
         return trees, diagnostics
     directory = output / "envoy" if output else result.root / envoy.directory
-    proxies = session.watch(result.proxies if wanted is None else wanted, "Envoy configuration")
+    proxies = session.watch(result.output_proxies if wanted is None else wanted, "Envoy configuration")
     tree, found = envoy_tree(result, envoy, directory, proxies)
     trees.append(tree if wanted is None else with_other_proxies(tree, wanted))
     return trees, (*diagnostics, *found)

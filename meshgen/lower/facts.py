@@ -19,6 +19,7 @@ from meshgen.values import Protocol, protocol_of_port
 
 _SIDECAR = {"security.istio.io/tlsMode": "istio", "sidecar.istio.io/inject": "true"}
 """What the injector sets on a Pod; istiod knows by it that the Pod speaks the mesh's mTLS."""
+_NO_SIDECAR = {"sidecar.istio.io/inject": "false"}
 
 
 @dataclass
@@ -119,7 +120,7 @@ def _workloads(service: IntentObject[Service], key: ServiceKey, index: Index, fo
     """The Pods of each version: with addresses where the intent gives them, else a template, unless the tree has Pods."""
     model = service.model
     selector = index.labels_of(key)
-    injected = _SIDECAR if model.workload is None or model.workload.sidecar else {}
+    injected = _SIDECAR if model.workload is None or model.workload.sidecar else _NO_SIDECAR
     account = index.service_account_of(key)
     groups: list[tuple[_Group, tuple[Endpoint, ...]]] = [
         (

@@ -16,15 +16,18 @@ from meshgen.mesh.service import Resolution, Workload
 
 _NAME_LABELS = ("app", "app.kubernetes.io/name", "service.istio.io/canonical-name")
 
+_INJECT = "sidecar.istio.io/inject"  # istio.io: resource labels; "false" keeps the sidecar away
+
 _Selector = tuple[tuple[str, str], ...]
 
 
 def derive_proxies(mesh: Mesh) -> tuple[Proxy, ...]:
     """Gateways, then sidecars, each by namespace and name.
 
-    A sidecar stands for all workloads of one `app` label (else of the service that they back, else of one name) in a namespace.
-    Its labels are those that they share, so a match on `version` as a source needs a proxy that the user declares. A gateway
-    stands for one selector; its namespace is that of a workload or Service with those labels, else the Gateway's own.
+    A workload that is told to have no sidecar has none. A sidecar stands for all others of one `app` label (else of the service
+    that they back, else of one name) in a namespace. Its labels are those that they share, so a match on `version` as a source
+    needs a proxy that the user declares. A gateway stands for one selector; its namespace is that of a workload or Service with
+    those labels, else the Gateway's own.
     """
     gateways = _by_selector(mesh.of_kind(Gateway))
     routers = _distinct(_gateway(mesh, selector, found) for selector, found in gateways.items())
@@ -84,7 +87,7 @@ def _distinct(proxies: Iterable[Proxy]) -> list[Proxy]:
 def _sidecars(mesh: Mesh, gateway_selectors: Sequence[Mapping[str, str]]) -> list[Proxy]:
     groups: dict[tuple[str, str], list[Workload]] = {}
     for workload in mesh.workloads:
-        if not _serves_a_gateway(workload.labels, gateway_selectors):
+        if workload.labels.get(_INJECT) != "false" and not _serves_a_gateway(workload.labels, gateway_selectors):
             groups.setdefault((workload.namespace, _identity(mesh, workload)), []).append(workload)
     proxies = {key: _sidecar(*key, workloads) for key, workloads in groups.items()}
     for service in mesh.services:

@@ -418,10 +418,10 @@ spec: {template: {metadata: {labels: {app: catalog, version: v1}}, spec: {servic
     assert result.spec("AuthorizationPolicy", "b") == {"selector": {"matchLabels": {"app": "catalog"}}}
 
 
-def test_a_workload_without_a_sidecar_speaks_no_mtls():
+def test_a_workload_without_a_sidecar_speaks_no_mtls_and_is_no_proxy():
     spec = "{ports: [80], workload: {selector: {app: x}, sidecar: false}, endpoints: [10.0.0.1]}"
     (pod,) = lower_text(intent("Service", "x", spec)).lowered.facts.pods
-    assert pod.metadata.labels == {"app": "x"}
+    assert pod.metadata.labels == {"app": "x", "sidecar.istio.io/inject": "false"}
 
 
 # --- patches and metadata

@@ -101,6 +101,23 @@ def test_gateways_of_one_selector_share_a_proxy_in_the_namespace_of_its_workload
     assert [gateway.name for gateway in mesh.view(proxies[0]).gateways] == ["admin", "storefront"]
 
 
+NO_SIDECAR = """
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: batch, namespace: shop}
+spec: {template: {metadata: {labels: {app: batch, sidecar.istio.io/inject: "false"}}}}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: webapp, namespace: shop}
+spec: {template: {metadata: {labels: {app: webapp}}}}
+"""
+
+
+def test_a_workload_that_is_told_to_have_no_sidecar_is_no_proxy():
+    assert [proxy.id for proxy in derive_proxies(mesh_of(NO_SIDECAR))] == ["shop/webapp"]
+
+
 RULES = """
 apiVersion: v1
 kind: Service
