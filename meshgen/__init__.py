@@ -72,14 +72,20 @@ if TYPE_CHECKING:
     from meshgen.intent.match import Match as Match
     from meshgen.intent.match import TcpMatch as TcpMatch
     from meshgen.intent.match import TlsMatch as TlsMatch
-    from meshgen.intent.mesh import AccessLog as AccessLog
     from meshgen.intent.mesh import ExportDefaults as ExportDefaults
     from meshgen.intent.mesh import Mesh as Mesh
-    from meshgen.intent.mesh import MeshTracing as MeshTracing
     from meshgen.intent.mesh import ProxyDefaults as ProxyDefaults
-    from meshgen.intent.mesh import TagSource as TagSource
+    from meshgen.intent.metrics import MetricChange as MetricChange
+    from meshgen.intent.metrics import MetricOverride as MetricOverride
+    from meshgen.intent.metrics import Metrics as Metrics
+    from meshgen.intent.metrics import MetricTag as MetricTag
+    from meshgen.intent.metrics import NewMetric as NewMetric
     from meshgen.intent.mirror import Mirror as Mirror
     from meshgen.intent.model import IntentError as IntentError
+    from meshgen.intent.observation import AccessLog as AccessLog
+    from meshgen.intent.observation import LogRule as LogRule
+    from meshgen.intent.observation import TagSource as TagSource
+    from meshgen.intent.observation import Tracing as Tracing
     from meshgen.intent.reference import Destination as Destination
     from meshgen.intent.route import Route as Route
     from meshgen.intent.rule import Rule as Rule
@@ -92,6 +98,9 @@ if TYPE_CHECKING:
     from meshgen.intent.service import Service as Service
     from meshgen.intent.service import Version as Version
     from meshgen.intent.service import Workload as Workload
+    from meshgen.intent.target import TargetReference as TargetReference
+    from meshgen.intent.telemetry import ProxyStats as ProxyStats
+    from meshgen.intent.telemetry import Telemetry as Telemetry
     from meshgen.intent.traffic import ClientTls as ClientTls
     from meshgen.intent.traffic import Connections as Connections
     from meshgen.intent.traffic import ConsistentHash as ConsistentHash
@@ -129,13 +138,17 @@ _PARTS = {
     "kind": "Patch",
     "leaves": "Pattern StringMatch",
     "match": "Match TcpMatch TlsMatch",
-    "mesh": "AccessLog ExportDefaults Mesh MeshTracing ProxyDefaults TagSource",
+    "mesh": "ExportDefaults Mesh ProxyDefaults",
+    "metrics": "MetricChange MetricOverride MetricTag Metrics NewMetric",
     "mirror": "Mirror",
     "model": "IntentError",
+    "observation": "AccessLog LogRule TagSource Tracing",
     "reference": "Destination",
     "route": "Route",
     "rule": "Rule Share TcpRule TlsRule",
     "service": "Call Endpoint Port Service Version Workload",
+    "target": "TargetReference",
+    "telemetry": "ProxyStats Telemetry",
     "traffic": (
         "ClientTls Connections ConsistentHash HttpConnections HttpCookie LoadBalancer Locality LocalityDistribute"
         " LocalityFailover Outliers PortTraffic TcpConnections Traffic Warmup"

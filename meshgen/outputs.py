@@ -17,6 +17,7 @@ from meshgen.emit.istio.yaml_writer import dump_documents
 from meshgen.istio.mesh_config import MeshConfig
 from meshgen.json import JsonObject
 from meshgen.load.project import PROJECT_FILE, EnvoyOutput, IstioOutput
+from meshgen.lower.result import DeliveryFile
 from meshgen.mesh import Proxy
 from meshgen.pipeline import Result, envoy_snapshots
 
@@ -40,11 +41,12 @@ def istio_tree(result: Result, output: IstioOutput, directory: Path) -> OutputTr
 
 
 def delivery_tree(result: Result, output: IstioOutput, directory: Path) -> tuple[OutputTree | None, tuple[Diagnostic, ...]]:
-    """What stands beside the Istio tree: istiod's Helm values, the Argo CD and Flux objects; None where there is none of them."""
+    """What stands beside the Istio tree: Helm values, files of intents, Argo CD and Flux objects; None where there is nothing."""
     name = result.root.absolute().name
     place = Origin(PROJECT_FILE).at("spec", "outputs", "istio", "deliver")
     values = istiod_values(result)
-    files: dict[str, bytes] = {"istiod/values.yaml": values} if values is not None else {}
+    files = {file.path: _content(file) for file in result.files}
+    files |= {"istiod/values.yaml": values} if values is not None else {}
     diagnostics: tuple[Diagnostic, ...] = ()
     if (argocd := output.deliver.argocd) is not None:
         delivery = Delivery(
@@ -75,6 +77,10 @@ def delivery_tree(result: Result, output: IstioOutput, directory: Path) -> tuple
     if not files and not directory.exists():
         return None, diagnostics
     return OutputTree(directory=directory, files=files), diagnostics
+
+
+def _content(file: DeliveryFile) -> bytes:
+    return file.content.encode() if isinstance(file.content, str) else dump_documents([file.content])
 
 
 def istiod_values(result: Result) -> bytes | None:

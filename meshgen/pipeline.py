@@ -29,6 +29,7 @@ from meshgen.load.load import Options, load
 from meshgen.load.project import Project, ProxyTarget
 from meshgen.load.workspace import Workspace
 from meshgen.lower.lower import lower
+from meshgen.lower.result import DeliveryFile
 from meshgen.mesh import Capture, Mesh, Proxy, Role, link
 from meshgen.mesh.proxies import derive_proxies
 
@@ -50,6 +51,7 @@ class Result:
     environment: str = ""
     objects: tuple[IstioObject[IstioStruct], ...] = ()
     others: tuple[KubernetesObject, ...] = ()  # what intents give beside Istio's API
+    files: tuple[DeliveryFile, ...] = ()  # what intents give for people and tools, in the delivery tree
     artifacts: tuple[Artifact, ...] = ()
     proxies: tuple[Proxy, ...] = ()
     diagnostics: tuple[Diagnostic, ...] = ()
@@ -102,6 +104,7 @@ def compile_project(root: Path, options: Options | None = None) -> Result:
         environment=options.environment or "",
         objects=lowered.objects,
         others=lowered.others,
+        files=() if has_errors(diagnostics) else lowered.files,
         mesh=mesh,
         artifacts=() if has_errors(diagnostics) else emit_istio(lowered.objects, lowered.others),
         proxies=all_proxies(mesh, loaded.project),

@@ -248,9 +248,10 @@ class Access(Intent):
         return self
 
 
-def check_target(intent: Any) -> None:  # noqa: ANN401 (Access and Authentication)
+def check_target(intent: Any) -> None:  # noqa: ANN401 (Access, Authentication, Telemetry)
     """Raises where an intent names more than one target."""
-    given = [name for name in ("service", "gateway", "workload", "mesh") if getattr(intent, name) is not None]
+    names = ("service", "gateway", "workload", "mesh", "targets")
+    given = [name for name in names if getattr(intent, name, None) is not None]
     if len(given) > 1:
         raise broken(f"one of {', '.join(f'`{name}`' for name in given)} says what it is for", kind="exclusive")
 

@@ -11,9 +11,10 @@ from meshgen.intent.mesh import Mesh
 from meshgen.intent.mirror import Mirror
 from meshgen.intent.route import Route
 from meshgen.intent.service import Service
+from meshgen.intent.telemetry import Telemetry
 from meshgen.intent.traffic_policy import TrafficPolicy
 
 KINDS: dict[str, type[Intent]] = {
-    kind.KIND: kind for kind in (Access, Authentication, Canary, Gateway, Mesh, Mirror, Route, Service, TrafficPolicy)
+    kind.KIND: kind for kind in (Access, Authentication, Canary, Gateway, Mesh, Mirror, Route, Service, Telemetry, TrafficPolicy)
 }
 """In order of their names."""

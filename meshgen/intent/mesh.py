@@ -7,78 +7,10 @@ from pydantic import Field, model_validator
 from meshgen.intent.actions import Retries
 from meshgen.intent.authentication import Mode
 from meshgen.intent.kind import Intent
-from meshgen.intent.leaves import DnsLabel, Duration, Percent
+from meshgen.intent.leaves import DnsLabel, Duration
 from meshgen.intent.model import Many, Model, broken
-from meshgen.intent.shorts import LIST
+from meshgen.intent.observation import AccessLog, Tracing
 from meshgen.intent.traffic import Locality, TcpKeepalive
-from meshgen.json import JsonObject, JsonValue
-
-
-class AccessLog(Model):
-    """Access logs of all proxies. Short: the file.
-
-    A `file` is MeshConfig's; `providers` and `filter` make a mesh-wide Telemetry.
-    """
-
-    SHORT_SCHEMA: ClassVar[JsonObject | None] = {"type": "string", "description": "The file, `/dev/stdout`."}
-
-    file: str | None = None
-    format: str | None = None
-    encoding: Literal["text", "json"] | None = None
-    providers: Annotated[Many[str], LIST] | None = None
-    filter: str | None = None
-    """A CEL expression, `response.code >= 400`."""
-    side: Literal["client", "server", "clientAndServer"] | None = None
-    disabled: bool | None = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _expand(cls, value: Any) -> Any:  # noqa: ANN401 (a stranger's value)
-        return {"file": value} if isinstance(value, str) else value
-
-    def to_short(self, long: JsonObject) -> JsonValue:
-        """The file, if it stands alone."""
-        return long["file"] if set(long) == {"file"} else long
-
-
-class TagSource(Model):
-    """Where the value of a span's tag comes from. Short: a literal."""
-
-    SHORT_SCHEMA: ClassVar[JsonObject | None] = {"type": "string"}
-
-    literal: str | None = None
-    environment: str | None = None
-    header: str | None = None
-    formatter: str | None = None
-    default: str | None = None
-    """For `environment` and `header`."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _expand(cls, value: Any) -> Any:  # noqa: ANN401 (a stranger's value)
-        return {"literal": value} if isinstance(value, str) else value
-
-    @model_validator(mode="after")
-    def _one(self) -> Self:
-        if sum(value is not None for value in (self.literal, self.environment, self.header, self.formatter)) != 1:
-            raise broken("a tag has one of `literal`, `environment`, `header` and `formatter`", kind="exclusive")
-        return self
-
-    def to_short(self, long: JsonObject) -> JsonValue:
-        """The literal, if it stands alone."""
-        return long["literal"] if set(long) == {"literal"} else long
-
-
-class MeshTracing(Model):
-    """Tracing of all proxies (a mesh-wide Telemetry)."""
-
-    providers: Annotated[Many[str], LIST] | None = None
-    sampling: Percent | None = None
-    disabled: bool | None = None
-    tags: dict[str, TagSource] | None = None
-    side: Literal["client", "server", "clientAndServer"] | None = None
-    use_request_id: bool | None = None
-    enable_istio_tags: bool | None = None
 
 
 class ExportDefaults(Model):
@@ -133,7 +65,7 @@ class Mesh(Intent):
     path_normalization: Literal["default", "none", "base", "mergeSlashes", "decodeAndMergeSlashes"] | None = None
     export_to: ExportDefaults | None = None
     access_log: AccessLog | None = None
-    tracing: MeshTracing | None = None
+    tracing: Tracing | None = None
     providers: Many[dict[str, Any]] | None = None
     """Extension providers, as MeshConfig has them: each with a `name`."""
     proxy: ProxyDefaults | None = None

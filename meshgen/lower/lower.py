@@ -25,9 +25,11 @@ from meshgen.lower.mesh import mesh_objects
 from meshgen.lower.mesh_config import mesh_config
 from meshgen.lower.names import check_names
 from meshgen.lower.patches import patched
+from meshgen.lower.pods import PodChange, pod_files
 from meshgen.lower.result import Lowered, Made, Report
 from meshgen.lower.rules import RuleBook
 from meshgen.lower.sidecar import sidecars
+from meshgen.lower.telemetry import telemetries
 from meshgen.lower.virtual_service import virtual_services
 
 __all__ = ["Lowered", "lower"]
@@ -49,7 +51,8 @@ def lower(
     mesh = next((intent.model for intent in distinct if isinstance(intent.model, Mesh)), None)
     index = build_index(distinct, facts, mesh_config(mesh, facts.mesh_configs, report), target)
     check_calls(index, natives, report)
-    given = list(_objects(index, report))
+    changes: list[PodChange] = []
+    given = [*_objects(index, report), *telemetries(index, report, changes)]
     check_names(given, index.intents, report)
     made = patched(given, index.intents, report)
     objects, others = _distinct(natives, made, report)
@@ -58,6 +61,7 @@ def lower(
         facts=with_objects(with_intents(facts, index, report), others),
         config=index.config,
         others=tuple(sorted(others, key=lambda each: each.key)),
+        files=tuple(sorted((file for change in changes for file in pod_files(change, index)), key=lambda each: each.path)),
     )
     return lowered, sort_diagnostics(report)
 

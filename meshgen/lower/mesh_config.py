@@ -11,6 +11,7 @@ from meshgen.diagnostics.catalogue.load import INVALID_FACT
 from meshgen.diagnostics.origin import render_path
 from meshgen.intent import mesh as intent
 from meshgen.intent.mesh import Mesh
+from meshgen.intent.observation import AccessLog
 from meshgen.istio.decode import struct_violations
 from meshgen.istio.mesh_config import GatewayTopology, MeshConfig, ModeSetting, PathNormalization, ProxySettings
 from meshgen.json import JsonValue
@@ -108,7 +109,7 @@ def _visibility(mesh: Mesh) -> dict[str, object]:
 
 
 def _observation(mesh: Mesh) -> dict[str, object]:
-    log = mesh.access_log or intent.AccessLog()
+    log = mesh.access_log or AccessLog()
     return _given(
         extension_providers=mesh.providers,
         access_log_file=log.file,

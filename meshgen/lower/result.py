@@ -24,6 +24,14 @@ _TOOLS = ("meshgen/", "config.kubernetes.io/", "internal.config.kubernetes.io/",
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryFile:
+    """A file that nobody applies as it is: it stands in the tree beside the objects, for a person or another tool."""
+
+    path: str  # POSIX, in the delivery tree
+    content: JsonObject | str  # a document, written as YAML, or a text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Lowered:
     """The whole mesh in Istio's words."""
 
@@ -31,6 +39,7 @@ class Lowered:
     facts: CoreFacts
     config: MeshConfig
     others: tuple[KubernetesObject, ...] = ()  # what intents give beside Istio's API, by kind, namespace, name
+    files: tuple[DeliveryFile, ...] = ()  # what intents give for people and tools, by path
 
 
 class Made(msgspec.Struct, frozen=True):

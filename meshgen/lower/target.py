@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from meshgen.diagnostics import Related, did_you_mean
 from meshgen.diagnostics.catalogue.lower import NO_WORKLOAD, UNKNOWN_INTENT_REFERENCE
@@ -11,9 +12,13 @@ from meshgen.intent.access import Access
 from meshgen.intent.authentication import Authentication
 from meshgen.intent.decode import IntentObject
 from meshgen.intent.reference import split_service
+from meshgen.intent.telemetry import Telemetry
 from meshgen.istio.shared import WorkloadSelector
 from meshgen.lower.index import Index, ServiceKey
 from meshgen.lower.result import Report
+
+Targeted: TypeAlias = IntentObject[Access] | IntentObject[Authentication] | IntentObject[Telemetry]
+"""Intents that are for something: a service, a gateway, Pods, a namespace or the mesh."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +30,7 @@ class Scope:
     owner: str
 
 
-def scope_of(policy: IntentObject[Access] | IntentObject[Authentication], index: Index, report: Report) -> Scope | None:
+def scope_of(policy: Targeted, index: Index, report: Report) -> Scope | None:
     """The scope of a policy; None (and a finding) where what it names cannot be found."""
     model = policy.model
     if model.service is not None:
@@ -47,9 +52,7 @@ def _selector(labels: Mapping[str, str]) -> WorkloadSelector:
     return WorkloadSelector(match_labels=dict(labels))
 
 
-def _service(
-    policy: IntentObject[Access] | IntentObject[Authentication], key: ServiceKey, index: Index, report: Report
-) -> Scope | None:
+def _service(policy: Targeted, key: ServiceKey, index: Index, report: Report) -> Scope | None:
     place = policy.at("spec", "service")
     if not index.knows_service(key):
         message = f"{policy.spoken} is for the service `{key[1]}`, which nobody declares"
@@ -66,9 +69,7 @@ def _service(
     return Scope(key[0], _selector(labels), key[1])
 
 
-def _gateway(
-    policy: IntentObject[Access] | IntentObject[Authentication], key: ServiceKey, index: Index, report: Report
-) -> Scope | None:
+def _gateway(policy: Targeted, key: ServiceKey, index: Index, report: Report) -> Scope | None:
     gateway = index.gateways.get(key)
     if gateway is None:
         message = f"{policy.spoken} is for the gateway `{key[1]}`, which no Gateway intent declares"

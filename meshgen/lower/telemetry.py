@@ -1,0 +1,199 @@
+"""Telemetries of Istio, and the parts of them that the Mesh has, too."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Literal
+
+from meshgen.diagnostics import JsonPath, Origin
+from meshgen.intent.decode import IntentObject
+from meshgen.intent.metrics import MetricChange, MetricName, MetricOverride, Metrics, MetricTag
+from meshgen.intent.observation import LogRule, TagSource, Tracing
+from meshgen.intent.target import TargetReference
+from meshgen.intent.telemetry import Telemetry
+from meshgen.istio import telemetry as istio
+from meshgen.istio.shared import PolicyTargetReference
+from meshgen.lower.index import Index
+from meshgen.lower.new_metrics import new_metrics
+from meshgen.lower.pods import PodChange, bootstrap, pod_change
+from meshgen.lower.result import Made, Report, make
+from meshgen.lower.target import Scope, scope_of
+
+_SIDES: dict[str, Literal["CLIENT", "SERVER", "CLIENT_AND_SERVER"]] = {
+    "client": "CLIENT",
+    "server": "SERVER",
+    "clientAndServer": "CLIENT_AND_SERVER",
+}
+_Metric = Literal[
+    "ALL_METRICS",
+    "REQUEST_COUNT",
+    "REQUEST_DURATION",
+    "REQUEST_SIZE",
+    "RESPONSE_SIZE",
+    "TCP_OPENED_CONNECTIONS",
+    "TCP_CLOSED_CONNECTIONS",
+    "TCP_SENT_BYTES",
+    "TCP_RECEIVED_BYTES",
+    "GRPC_REQUEST_MESSAGES",
+    "GRPC_RESPONSE_MESSAGES",
+]
+_METRICS: dict[MetricName, _Metric] = {
+    "all": "ALL_METRICS",
+    "requestCount": "REQUEST_COUNT",
+    "requestDuration": "REQUEST_DURATION",
+    "requestSize": "REQUEST_SIZE",
+    "responseSize": "RESPONSE_SIZE",
+    "tcpOpenedConnections": "TCP_OPENED_CONNECTIONS",
+    "tcpClosedConnections": "TCP_CLOSED_CONNECTIONS",
+    "tcpSentBytes": "TCP_SENT_BYTES",
+    "tcpReceivedBytes": "TCP_RECEIVED_BYTES",
+    "grpcRequestMessages": "GRPC_REQUEST_MESSAGES",
+    "grpcResponseMessages": "GRPC_RESPONSE_MESSAGES",
+}
+"""In the order in which the changes of single metrics are written: all of them first, as Istio advises."""
+
+
+def telemetries(index: Index, report: Report, changes: list[PodChange]) -> Iterator[Made]:
+    """The objects of all Telemetry intents; what they want of Pods is added to `changes`."""
+    for telemetry in index.of(Telemetry):
+        scope = scope_of(telemetry, index, report)
+        if scope is None:
+            continue
+        model = telemetry.model
+        if model.access_log is not None or model.tracing is not None or any(map(_says_something, model.metrics or ())):
+            yield _telemetry(telemetry, scope)
+        yield from new_metrics(telemetry, scope, index.target)
+        if model.bootstrap is not None:
+            yield bootstrap(telemetry, model.bootstrap, scope)
+        if model.stats is not None or model.bootstrap is not None:
+            changes.append(pod_change(telemetry, scope))
+
+
+def _says_something(metrics: Metrics) -> bool:
+    """Whether there is anything but new metrics, which no Telemetry can say; `{}` is the default provider turned on."""
+    return metrics.model_fields_set != {"new"}
+
+
+def _telemetry(telemetry: IntentObject[Telemetry], scope: Scope) -> Made:
+    model = telemetry.model
+    origins: dict[JsonPath, Origin] = {}
+    metrics: list[istio.Metrics] = []
+    for position, entry in enumerate(model.metrics or ()):
+        if _says_something(entry):
+            overrides = list(_overrides(entry))
+            origins["spec", "metrics", len(metrics)] = telemetry.at("spec", "metrics", position)
+            for number, (place, _) in enumerate(overrides):
+                origins["spec", "metrics", len(metrics), "overrides", number] = telemetry.at("spec", "metrics", position, *place)
+            metrics.append(_metrics(entry, [override for _, override in overrides]))
+    for position in range(len(model.access_log or ())):
+        origins["spec", "accessLogging", position] = telemetry.at("spec", "accessLog", position)
+    for position in range(len(model.tracing or ())):
+        origins["spec", "tracing", position] = telemetry.at("spec", "tracing", position)
+    spec = istio.Telemetry(
+        selector=None if model.targets else scope.selector,
+        target_refs=None if model.targets is None else tuple(map(target_reference, model.targets)),
+        metrics=tuple(metrics) or None,
+        access_logging=None if model.access_log is None else tuple(map(access_logging, model.access_log)),
+        tracing=None if model.tracing is None else tuple(map(tracing, model.tracing)),
+    )
+    return make(telemetry, spec, namespace=scope.namespace, owner=scope.owner, origins=origins)
+
+
+def target_reference(target: TargetReference) -> PolicyTargetReference:
+    """A target in Istio's words."""
+    return PolicyTargetReference(kind=target.kind, name=target.name, group=target.api_group, namespace=target.namespace)
+
+
+# --- metrics --------------------------------------------------------------------------------------------------------
+def _overrides(metrics: Metrics) -> Iterator[tuple[JsonPath, MetricOverride]]:
+    """All changes in the order in which they act, with their places below the entry."""
+    for name in _METRICS:
+        for position, change in enumerate(_changes(metrics, name)):
+            yield (
+                (name, position),
+                MetricOverride.model_construct(
+                    change.model_fields_set | {"metric"},
+                    metric=name,
+                    side=change.side,
+                    disabled=change.disabled,
+                    tags=change.tags,
+                ),
+            )
+    for position, override in enumerate(metrics.overrides or ()):
+        yield ("overrides", position), override
+
+
+_FIELDS = {field.alias: name for name, field in Metrics.model_fields.items()}
+
+
+def _changes(metrics: Metrics, name: MetricName) -> Sequence[MetricChange]:
+    found: Sequence[MetricChange] | None = getattr(metrics, _FIELDS[name])
+    return found or ()
+
+
+def _metrics(metrics: Metrics, overrides: Sequence[MetricOverride]) -> istio.Metrics:
+    return istio.Metrics(
+        providers=_providers(metrics.providers),
+        reporting_interval=metrics.reporting_interval,
+        overrides=tuple(map(_override, overrides)) or None,
+    )
+
+
+def _override(override: MetricOverride) -> istio.MetricsOverrides:
+    match = None
+    if (override.metric, override.custom, override.side) != (None, None, None):
+        match = istio.MetricSelector(
+            metric=None if override.metric is None else _METRICS[override.metric],
+            custom_metric=override.custom,
+            mode=None if override.side is None else _SIDES[override.side],
+        )
+    tags = None if override.tags is None else {name: _tag_override(tag) for name, tag in override.tags.items()}
+    return istio.MetricsOverrides(match=match, disabled=override.disabled, tag_overrides=tags)
+
+
+def _tag_override(tag: MetricTag) -> istio.TagOverride:
+    return istio.TagOverride(operation="REMOVE") if tag.remove else istio.TagOverride(value=tag.expression)
+
+
+# --- access logs and traces -----------------------------------------------------------------------------------------
+def access_logging(rule: LogRule) -> istio.AccessLogging:
+    """A rule for access logs in Istio's words."""
+    return istio.AccessLogging(
+        providers=_providers(rule.providers),
+        filter=None if rule.filter is None else istio.AccessLoggingFilter(expression=rule.filter),
+        match=_side(rule.side),
+        disabled=rule.disabled,
+    )
+
+
+def tracing(tracing: Tracing) -> istio.Tracing:
+    """What is said of traces in Istio's words."""
+    propagation = tracing.context_propagation
+    return istio.Tracing(
+        providers=_providers(tracing.providers),
+        random_sampling_percentage=tracing.sampling,
+        disable_span_reporting=tracing.disabled,
+        custom_tags=None if tracing.tags is None else {name: _tag(tag) for name, tag in tracing.tags.items()},
+        match=_side(tracing.side),
+        use_request_id_for_trace_sampling=tracing.use_request_id,
+        enable_istio_tags=tracing.enable_istio_tags,
+        disable_context_propagation=None if propagation is None else not propagation,
+    )
+
+
+def _providers(names: Sequence[str] | None) -> tuple[istio.ProviderRef, ...] | None:
+    return None if names is None else tuple(istio.ProviderRef(name=name) for name in names)
+
+
+def _side(side: str | None) -> istio.ModeMatch | None:
+    return None if side is None else istio.ModeMatch(mode=_SIDES[side])
+
+
+def _tag(tag: TagSource) -> istio.CustomTag:
+    if tag.literal is not None:
+        return istio.CustomTag(literal=istio.LiteralTag(value=tag.literal))
+    if tag.formatter is not None:
+        return istio.CustomTag(formatter=istio.LiteralTag(value=tag.formatter))
+    if tag.environment is not None:
+        return istio.CustomTag(environment=istio.NamedTag(name=tag.environment, default_value=tag.default))
+    return istio.CustomTag(header=istio.NamedTag(name=tag.header or "", default_value=tag.default))
