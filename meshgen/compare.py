@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
-import msgspec
-
 from meshgen.diagnostics import Diagnostic
 from meshgen.diff.changes import Changes, ObjectKey
 from meshgen.diff.impact import Impact, impact
 from meshgen.diff.objects import Comparable, diff_objects
+from meshgen.istio.mesh_defaults import in_full
 from meshgen.json import JsonObject
 from meshgen.mesh import Proxy
 from meshgen.pipeline import Result, envoy_snapshots
@@ -63,7 +62,7 @@ def _mesh_config(result: Result, other: Result) -> tuple[JsonObject, ...]:
     if result.mesh.config == other.mesh.config:
         return ()
     identity: JsonObject = {"apiVersion": "mesh.istio.io/v1alpha1", "kind": "MeshConfig", "metadata": {"name": "istio"}}
-    return ({**identity, **msgspec.to_builtins(result.mesh.config)},)
+    return ({**identity, **in_full(result.mesh.config)},)
 
 
 def compare_live(after: Result, kubeconfig: Path, context: str | None, owned: Collection[ObjectKey] = ()) -> Comparison:

@@ -6,16 +6,13 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import msgspec
-
 from meshgen.deliver.gitops import Delivery, gitops_files, keep_from_substitution, placeholders
 from meshgen.deliver.layout import Layout, layout, render
 from meshgen.deliver.manifest import MANIFEST, parse_manifest
 from meshgen.diagnostics import Diagnostic, Origin, sort_diagnostics
 from meshgen.emit.istio import Artifact
 from meshgen.emit.istio.yaml_writer import dump_documents
-from meshgen.istio.mesh_config import MeshConfig
-from meshgen.json import JsonObject
+from meshgen.istio.mesh_defaults import beyond_defaults
 from meshgen.load.project import PROJECT_FILE, EnvoyOutput, IstioOutput
 from meshgen.lower.result import DeliveryFile
 from meshgen.mesh import Proxy
@@ -90,25 +87,8 @@ def istiod_values(result: Result) -> bytes | None:
     """
     if not result.has_mesh_intent:
         return None
-    settings = _beyond(_json(result.mesh.config), _json(MeshConfig()))
+    settings = beyond_defaults(result.mesh.config)
     return dump_documents([{"meshConfig": settings}]) if settings else None
-
-
-def _json(config: MeshConfig) -> JsonObject:
-    value: JsonObject = msgspec.json.decode(msgspec.json.encode(config))
-    return value
-
-
-def _beyond(value: JsonObject, default: JsonObject) -> JsonObject:
-    """What of a value is not as the default has it; None counts as not given."""
-    found: JsonObject = {}
-    for key, item in value.items():
-        usual = default.get(key)
-        if isinstance(item, dict) and (usual is None or isinstance(usual, dict)):
-            item = _beyond(item, usual or {}) or (None if usual is not None else {})  # noqa: PLW2901 (the part that counts)
-        if item is not None and item != usual:
-            found[key] = item
-    return found
 
 
 def envoy_tree(

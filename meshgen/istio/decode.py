@@ -17,7 +17,7 @@ from meshgen.diagnostics import Diagnostic, JsonPath, Origin, did_you_mean
 from meshgen.diagnostics.catalogue.load import INVALID_FIELD, NEWER_THAN_TARGET, UNKNOWN_FIELD, UNSERVED_VERSION
 from meshgen.istio.kinds import KINDS, Kind
 from meshgen.istio.object import IstioObject
-from meshgen.istio.struct import DURATION_PATTERN, IstioStruct
+from meshgen.istio.struct import DURATION_OR_ZERO_PATTERN, DURATION_PATTERN, IstioStruct
 from meshgen.istio.versions import DEFAULT_TARGET, IstioVersion
 from meshgen.json import JsonObject
 
@@ -99,6 +99,11 @@ def violations(value: JsonObject, kind: Kind) -> Iterator[Violation]:
 def struct_violations(value: object, kind: type[msgspec.Struct]) -> Iterator[Violation]:
     """Every place where a value is not what a struct of the API says, MeshConfig for one."""
     yield from _walk(value, inspect.type_info(kind), ())
+
+
+def struct_diagnostics(value: object, kind: type[msgspec.Struct], origin: Origin) -> Iterator[Diagnostic]:
+    """The same, each said at its place inside of the value."""
+    return (_diagnose(violation, origin, {}) for violation in struct_violations(value, kind))
 
 
 def _unserved(value: JsonObject, origin: Origin) -> Diagnostic:
@@ -226,6 +231,9 @@ def _walk_string(value: object, kind: inspect.StrType, path: JsonPath) -> Iterat
         yield Violation(path, message, help="write a number with a unit, as in `500ms`, `2s` or `1m30s`")
     elif not isinstance(value, str):
         yield _expected("a string", value, path, help="put it in quotes" if isinstance(value, int | float) else "")
+    elif kind.pattern == DURATION_OR_ZERO_PATTERN and re.search(kind.pattern, value) is None:
+        message = f"`{_name(path)}` must be a duration, not {_show(value)}"
+        yield Violation(path, message, help="write a number with a unit, as in `500ms`, `2s` or `1m30s`")
     else:
         yield from _length(len(value), kind, path, "characters")
         if kind.pattern is not None and re.search(kind.pattern, value) is None:

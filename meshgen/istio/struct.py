@@ -12,6 +12,11 @@ DURATION_PATTERN = r"^(?=.*[1-9])([0-9]*\.?[0-9]+(ms|us|µs|ns|h|m|s))+$"
 Duration: TypeAlias = Annotated[str, Meta(pattern=DURATION_PATTERN)]
 """A Go duration above zero. Istio's CRDs ask `duration(self) >= duration('1ms')`."""
 
+DURATION_OR_ZERO_PATTERN = r"^(0|([0-9]*\.?[0-9]+(ms|us|µs|ns|h|m|s))+)$"
+
+DurationOrZero: TypeAlias = Annotated[str, Meta(pattern=DURATION_OR_ZERO_PATTERN)]
+"""A Go duration, zero included, as MeshConfig has them: there zero turns a thing off."""
+
 FreeForm: TypeAlias = dict[str, Any]
 """What Istio's CRD leaves open, such as a WasmPlugin's `pluginConfig` or an EnvoyFilter's `value`."""
 

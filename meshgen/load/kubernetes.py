@@ -51,10 +51,16 @@ def decode_facts(documents: Iterable[tuple[JsonObject, Origin]]) -> tuple[core.C
 
 
 def _mesh_config(value: JsonObject, origin: Origin, diagnostics: list[Diagnostic]) -> Iterator[core.MeshConfigMap]:
-    """The MeshConfig in a ConfigMap `istio`, where istioctl and Istio's Helm chart put it; other ConfigMaps say nothing to us."""
+    """The MeshConfig in a ConfigMap `istio` or `istio-<revision>`, where istioctl and Istio's Helm chart put it.
+
+    Other ConfigMaps say nothing to us.
+    """
     metadata, data = value.get("metadata"), value.get("data")
     text = data.get("mesh") if isinstance(data, dict) else None
-    if not isinstance(metadata, dict) or metadata.get("name") != "istio" or text is None:
+    name = metadata.get("name") if isinstance(metadata, dict) else None
+    if not isinstance(metadata, dict) or not isinstance(name, str) or text is None:
+        return
+    if name != "istio" and not name.startswith("istio-"):  # `istio-canary` is of the revision `canary`
         return
     place = origin.at("data", "mesh")
     if not isinstance(text, str):
@@ -66,7 +72,7 @@ def _mesh_config(value: JsonObject, origin: Origin, diagnostics: list[Diagnostic
     if len(values) > 1 or not isinstance(held, dict | None):
         diagnostics.append(INVALID_FACT.at(place, "ConfigMap: `data.mesh` must hold one map, the MeshConfig"))
     elif not any(each.severity is Severity.ERROR for each in found):
-        meta = core.ObjectMeta(name="istio", namespace=str(metadata.get("namespace", "")))
+        meta = core.ObjectMeta(name=name, namespace=str(metadata.get("namespace", "")))
         yield core.MeshConfigMap(metadata=meta, mesh=held or {}, origin=place)
 
 

@@ -48,7 +48,7 @@ def locate(text: bytes, origin: Origin, *, key: bool = False) -> Position:
     index = origin.document - piece.document
     if index >= len(roots):
         return _stretch(text, _first_line(piece), None, None)
-    start, end = _find(roots[index], origin.path, key=key)
+    start, end = _find(roots[index], origin.path, key=key, piece=piece)
     return _stretch(text, start.line, start.column, end)
 
 
@@ -74,12 +74,15 @@ def _first_line(piece: Piece) -> int:
     return piece.line
 
 
-def _find(root: Node, path: JsonPath, *, key: bool) -> tuple[Mark, Mark]:
+def _find(root: Node, path: JsonPath, *, key: bool, piece: Piece) -> tuple[Mark, Mark]:
     """Start and end of the value under the path, or of its key."""
     node, holder = root, None
-    for part in path:
+    for position, part in enumerate(path):
         step = _step(node, part)
         if step is None:
+            nested = _nested(node, path[position:], key=key, piece=piece)
+            if nested is not None:
+                return nested
             break
         holder, node = step
     else:
@@ -90,6 +93,23 @@ def _find(root: Node, path: JsonPath, *, key: bool) -> tuple[Mark, Mark]:
         return target.start, target.end
     target = holder if holder is not None and not isinstance(node, Scalar) else node
     return target.start, target.end
+
+
+def _nested(node: Node, path: JsonPath, *, key: bool, piece: Piece) -> tuple[Mark, Mark] | None:
+    """A place in YAML that is held as text, as a ConfigMap holds MeshConfig: `mesh: |` and lines of YAML."""
+    if not isinstance(node, Scalar) or node.plain:
+        return None
+    lines = piece.text.split("\n")[node.start.line - piece.line :]
+    if not lines[0][node.start.column :].startswith("|"):
+        return None
+    inner = Piece(node.text, node.start.line + 1, piece.document)
+    number, first = next(((index, line) for index, line in enumerate(node.text.split("\n")) if line.strip()), (0, ""))
+    roots = _roots(inner)
+    if not roots or number + 1 >= len(lines):
+        return None
+    start, end = _find(roots[0], path, key=key, piece=inner)
+    indent = len(lines[number + 1]) - len(first)
+    return Mark(start.line, start.column + indent), Mark(end.line, end.column + indent)
 
 
 def _step(node: Node, part: str | int) -> tuple[Node | None, Node] | None:

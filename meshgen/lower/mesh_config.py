@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import Literal
 
 import msgspec
 
-from meshgen.diagnostics.catalogue.load import INVALID_FACT
-from meshgen.diagnostics.origin import render_path
 from meshgen.intent import mesh as intent
 from meshgen.intent.mesh import Mesh
 from meshgen.intent.observation import AccessLog
-from meshgen.istio.decode import struct_violations
-from meshgen.istio.mesh_config import GatewayTopology, MeshConfig, ModeSetting, PathNormalization, ProxySettings
-from meshgen.json import JsonValue
+from meshgen.istio.decode import struct_diagnostics
+from meshgen.istio.mesh_config import MeshConfig, OutboundTrafficPolicy, PathNormalization
+from meshgen.istio.mesh_providers import ExtensionProvider
+from meshgen.istio.mesh_proxy import GatewayTopology, ProxySettings
+from meshgen.json import JsonObject, JsonValue
 from meshgen.kubernetes import MeshConfigMap
 from meshgen.lower.actions import retries
 from meshgen.lower.destination_rule import locality_setting, tcp_keepalive
@@ -40,12 +41,14 @@ _CERTIFICATES = {
 def mesh_config(mesh: Mesh | None, config_maps: Iterable[MeshConfigMap], report: Report) -> MeshConfig:
     """The settings of istiod. A Mesh decides alone; without one the ConfigMap does that a cluster's istiod reads.
 
-    Of ConfigMaps in several namespaces that of `istio-system` counts, where istiod usually lives, else the first by namespace.
+    Of several ConfigMaps that of `istio-system` counts, where istiod usually lives, else the first by namespace; of revisions
+    (`istio-canary`) the one without, else the first by name.
     """
     if mesh is not None:
         return MeshConfig(**_identity(mesh), **_connections(mesh), **_visibility(mesh), **_observation(mesh))  # type: ignore[arg-type]  # gathered by name
     found = sorted(
-        config_maps, key=lambda each: (each.metadata.namespace != MeshConfig().root_namespace, each.metadata.namespace)
+        config_maps,
+        key=lambda each: (each.metadata.namespace != MeshConfig().root_namespace, each.metadata.namespace, each.metadata.name),
     )
     return _native(found[0], report) if found else MeshConfig()
 
@@ -56,10 +59,7 @@ def _native(config_map: MeshConfigMap, report: Report) -> MeshConfig:
     try:
         return msgspec.convert(value, MeshConfig)
     except msgspec.ValidationError:
-        for violation in struct_violations(value, MeshConfig):
-            place = render_path(violation.path)
-            message = f"MeshConfig: {violation.message}" + (f" (at `{place}`)" if place else "")
-            report.append(INVALID_FACT.at(config_map.origin, message, help=violation.help))
+        report.extend(struct_diagnostics(value, MeshConfig, config_map.origin))
         return MeshConfig()
 
 
@@ -85,7 +85,7 @@ def _identity(mesh: Mesh) -> dict[str, object]:
 
 def _connections(mesh: Mesh) -> dict[str, object]:
     return _given(
-        outbound_traffic_policy=None if mesh.outbound is None else ModeSetting(mode=_OUTBOUND[mesh.outbound]),
+        outbound_traffic_policy=None if mesh.outbound is None else OutboundTrafficPolicy(mode=_OUTBOUND[mesh.outbound]),
         default_http_retry_policy=None if mesh.retries is None else retries(mesh.retries),
         connect_timeout=mesh.connect_timeout,
         protocol_detection_timeout=mesh.protocol_detection_timeout,
@@ -111,12 +111,18 @@ def _visibility(mesh: Mesh) -> dict[str, object]:
 def _observation(mesh: Mesh) -> dict[str, object]:
     log = mesh.access_log or AccessLog()
     return _given(
-        extension_providers=mesh.providers,
+        extension_providers=None if mesh.providers is None else tuple(_providers(mesh.providers)),
         access_log_file=log.file,
         access_log_format=log.format,
         access_log_encoding=None if log.encoding is None else log.encoding.upper(),
         default_config=None if mesh.proxy is None else _proxy(mesh.proxy),
     )
+
+
+def _providers(given: Iterable[JsonObject]) -> Iterator[ExtensionProvider]:
+    for provider in given:
+        with suppress(msgspec.ValidationError):
+            yield msgspec.convert(provider, ExtensionProvider)
 
 
 def _proxy(proxy: intent.ProxyDefaults) -> ProxySettings:

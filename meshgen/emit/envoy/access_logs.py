@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from meshgen.emit.envoy.extension import extension
 from meshgen.istio.mesh_config import MeshConfig
+from meshgen.istio.mesh_defaults import providers_by_name
 from meshgen.istio.telemetry import AccessLogging, ModeMatch
 from meshgen.json import JsonObject, JsonValue
 from meshgen.mesh import Mesh, Proxy
@@ -65,7 +66,7 @@ def access_logs(mesh: Mesh, proxy: Proxy, *, server: bool) -> tuple[JsonObject, 
     levels = [found.spec.access_logging for found in telemetries if found.spec.access_logging]
     if not levels:
         return (_standard(config),) if config.access_log_file else ()
-    providers = {str(provider.get("name")): provider for provider in config.extension_providers}
+    providers = providers_by_name(config)
     logs: list[JsonObject] = []
     for name, expression in _in_effect(levels, server=server).items():
         log = _standard(config) if name == _STANDARD and name not in providers else _log(providers.get(name), config)

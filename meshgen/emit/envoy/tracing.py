@@ -10,6 +10,7 @@ from meshgen.emit.envoy.extension import extension
 from meshgen.emit.envoy.names import outbound_cluster
 from meshgen.istio.hosts import fully_qualified
 from meshgen.istio.mesh_config import MeshConfig
+from meshgen.istio.mesh_defaults import providers_by_name
 from meshgen.istio.telemetry import CustomTag
 from meshgen.json import JsonObject, JsonValue, drop_none
 from meshgen.mesh import Mesh, Proxy, Role
@@ -30,7 +31,7 @@ def tracing(mesh: Mesh, proxy: Proxy, *, server: bool) -> JsonObject | None:
             sampling = entry.random_sampling_percentage if entry.random_sampling_percentage is not None else sampling
             tags = entry.custom_tags if entry.custom_tags is not None else tags
             disabled = entry.disable_span_reporting if entry.disable_span_reporting is not None else disabled
-    found = next((one for one in mesh.config.extension_providers if one.get("name") == provider), None)
+    found = providers_by_name(mesh.config).get(provider)
     backend = _provider(found) if found is not None and provider and not disabled else None
     if backend is None or found is None:
         return None
@@ -60,8 +61,8 @@ def sampled_by_request_id(mesh: Mesh, proxy: Proxy, *, server: bool) -> bool:
 def _sampling(wanted: float | None, config: MeshConfig) -> float:
     if wanted is not None:
         return wanted
-    settings = config.default_config.tracing or {}
-    return float(settings.get("sampling") or _DEFAULT_SAMPLING)
+    settings = config.default_config.tracing
+    return (settings.sampling if settings is not None else None) or _DEFAULT_SAMPLING
 
 
 def _tag(name: str, tag: CustomTag) -> JsonObject | None:

@@ -22,6 +22,7 @@ from meshgen.emit.envoy.gateway_servers import MergedServers
 from meshgen.emit.envoy.inbound_ports import inbound_ports
 from meshgen.emit.envoy.patches import is_carried
 from meshgen.emit.envoy.sidecar_listeners import is_served
+from meshgen.istio.mesh_defaults import providers_by_name
 from meshgen.istio.object import IstioObject
 from meshgen.istio.struct import IstioStruct
 from meshgen.istio.virtual_service import HTTPRoute, VirtualService
@@ -168,7 +169,7 @@ def _patches(mesh: Mesh, view: ProxyView) -> Iterator[Diagnostic]:
 
 
 def _telemetry(mesh: Mesh, view: ProxyView) -> Iterator[Diagnostic]:
-    kinds = {str(provider.get("name")): provider.keys() - {"name"} for provider in mesh.config.extension_providers}
+    kinds = {name: settings.keys() for name, settings in providers_by_name(mesh.config).items()}
     for found in mesh.telemetries(view.proxy.namespace, view.proxy.labels):
         if found.spec.metrics:
             yield _not_carried(found, "spec", "metrics")

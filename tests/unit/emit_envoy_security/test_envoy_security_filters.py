@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, TypeAlias
 
+import msgspec
 import pytest
 from mesh_text import mesh_of
 from small_mesh import CATALOG, sidecar
@@ -24,6 +25,10 @@ kind: AuthorizationPolicy
 metadata: {{name: {name}, namespace: shop}}
 spec: {{action: {action}, rules: {rules}}}
 """
+
+
+def config_of(*providers: dict[str, Any]) -> MeshConfig:
+    return msgspec.convert({"extensionProviders": providers}, MeshConfig)
 
 
 def policies(text: str, *, tcp: bool = False, config: MeshConfig | None = None) -> dict[str, Any]:
@@ -132,11 +137,9 @@ spec: {{action: CUSTOM, provider: {{name: {provider}}}, rules: [{{to: [{{operati
 
 def test_a_provider_whose_name_starts_like_anothers_is_asked_for_its_own_requests_only():
     service = {"service": "catalog.shop.svc.cluster.local", "port": 8000}
-    config = MeshConfig(
-        extension_providers=(
-            {"name": "ea", "envoyExtAuthzGrpc": service},
-            {"name": "ea-two", "envoyExtAuthzHttp": {**service, "failOpen": True, "headersToUpstreamOnAllow": ["x-*", "*-id"]}},
-        )
+    config = config_of(
+        {"name": "ea", "envoyExtAuthzGrpc": service},
+        {"name": "ea-two", "envoyExtAuthzHttp": {**service, "failOpen": True, "headersToUpstreamOnAllow": ["x-*", "*-id"]}},
     )
     found: Any = ext_authz.http_filters(
         mesh_of(CATALOG + _custom("ea", "one") + _custom("ea-two", "two"), config=config), CATALOG_PROXY
@@ -151,7 +154,7 @@ def test_a_provider_whose_name_starts_like_anothers_is_asked_for_its_own_request
 
 
 def test_a_provider_that_is_written_wrongly_refuses_what_its_policy_picks():
-    config = MeshConfig(extension_providers=({"name": "ea", "envoyExtAuthzGrpc": {"service": "catalog"}},))
+    config = config_of({"name": "ea", "envoyExtAuthzGrpc": {"service": "catalog"}})
     found: Any = ext_authz.http_filters(mesh_of(CATALOG + _custom("ea", "one"), config=config), CATALOG_PROXY)
     assert [entry["name"] for entry in found] == ["envoy.filters.http.rbac"]
     assert found[0]["typed_config"]["rules"]["action"] == "DENY"

@@ -227,7 +227,7 @@ def test_the_mesh_sets_istiods_configuration_and_gives_mesh_wide_objects():
     assert config.path_normalization.normalization == "MERGE_SLASHES"
     assert config.default_service_export_to == (".",)
     assert (config.access_log_file, config.access_log_encoding) == ("/dev/stdout", "JSON")
-    assert config.extension_providers[0]["name"] == "otel"
+    assert config.extension_providers[0].name == "otel"
     assert config.default_config.gateway_topology.forward_client_cert_details == "SANITIZE_SET"
     assert {each.namespace for each in result.lowered.objects} == {"root"}
     assert result.spec("PeerAuthentication", "mesh") == {"mtls": {"mode": "STRICT"}}

@@ -11,6 +11,7 @@ from meshgen.emit.envoy.filters.rbac import HTTP_RBAC, NETWORK_RBAC, rbac_filter
 from meshgen.emit.envoy.names import TYPE, outbound_cluster
 from meshgen.istio.authorization_policy import AuthorizationPolicy
 from meshgen.istio.mesh_config import MeshConfig
+from meshgen.istio.mesh_defaults import providers_by_name
 from meshgen.istio.object import IstioObject
 from meshgen.json import JsonObject, JsonValue, drop_none
 from meshgen.mesh import Mesh, Proxy
@@ -109,13 +110,13 @@ def find_provider(mesh: Mesh, name: str) -> Provider | None:
 
 
 def _declared(config: MeshConfig, name: str) -> Provider | None:
-    for entry in config.extension_providers:
-        if entry.get("name") == name:
-            try:
-                return msgspec.convert(entry, Provider, strict=False)
-            except msgspec.ValidationError:
-                return None
-    return None
+    settings = providers_by_name(config).get(name)
+    if settings is None:
+        return None
+    try:
+        return msgspec.convert({"name": name, **settings}, Provider, strict=False)
+    except msgspec.ValidationError:
+        return None
 
 
 # --- the filters ----------------------------------------------------------------------------------------------------

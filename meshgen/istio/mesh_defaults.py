@@ -1,0 +1,63 @@
+"""MeshConfig beside its types: the providers that istiod brings along, and what a configuration says beyond the defaults."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from meshgen.istio.mesh_config import MeshConfig
+from meshgen.json import JsonObject
+
+BUILT_IN_PROVIDERS: Mapping[str, JsonObject] = {
+    "envoy": {"envoyFileAccessLog": {"path": "/dev/stdout"}},
+    "prometheus": {"prometheus": {}},
+    "stackdriver": {"stackdriver": {}},
+}
+"""Extension providers that every istiod has (`pkg/config/mesh/mesh.go`); one of the same name replaces them."""
+
+
+def providers_by_name(config: MeshConfig) -> dict[str, JsonObject]:
+    """The extension providers that a MeshConfig gives, as JSON: `{"otel": {"opentelemetry": {…}}}`."""
+    found: dict[str, JsonObject] = {}
+    for provider in config.extension_providers:
+        settings: JsonObject = msgspec.to_builtins(provider)
+        found[provider.name] = {key: value for key, value in settings.items() if key != "name"}
+    return found
+
+
+def knows_provider(config: MeshConfig, name: str) -> bool:
+    """Whether an extension provider of this name is given, or comes with istiod."""
+    return name in BUILT_IN_PROVIDERS or any(provider.name == name for provider in config.extension_providers)
+
+
+def beyond_defaults(value: msgspec.Struct) -> JsonObject:
+    """What a configuration says that istiod's defaults do not, as JSON in the order of the fields."""
+    found: JsonObject = {}
+    for field in msgspec.structs.fields(value):
+        held, default = getattr(value, field.name), _default(field)
+        if held == default:
+            continue
+        if isinstance(held, msgspec.Struct) and isinstance(default, msgspec.Struct):
+            found[field.encode_name] = beyond_defaults(held)
+        else:
+            found[field.encode_name] = msgspec.to_builtins(held)
+    return found
+
+
+def in_full(value: msgspec.Struct) -> JsonObject:
+    """A configuration with the defaults that hold where it says nothing, as JSON in the order of the fields."""
+    found: JsonObject = {}
+    for field in msgspec.structs.fields(value):
+        held = getattr(value, field.name)
+        if held is not None:
+            whole = isinstance(held, msgspec.Struct) and isinstance(_default(field), msgspec.Struct)
+            found[field.encode_name] = in_full(held) if whole else msgspec.to_builtins(held)
+    return found
+
+
+def _default(field: msgspec.structs.FieldInfo) -> Any:  # noqa: ANN401 (a field's default, of any type)
+    if field.default_factory is not msgspec.NODEFAULT:
+        return field.default_factory()
+    return field.default
