@@ -116,6 +116,15 @@ if TYPE_CHECKING:
     from meshgen.intent.traffic import Traffic as Traffic
     from meshgen.intent.traffic import Warmup as Warmup
     from meshgen.intent.traffic_policy import TrafficPolicy as TrafficPolicy
+    from meshgen.intent.virtual_machines import GrpcProbe as GrpcProbe
+    from meshgen.intent.virtual_machines import HttpProbe as HttpProbe
+    from meshgen.intent.virtual_machines import Join as Join
+    from meshgen.intent.virtual_machines import Machine as Machine
+    from meshgen.intent.virtual_machines import MachineService as MachineService
+    from meshgen.intent.virtual_machines import MachineTemplate as MachineTemplate
+    from meshgen.intent.virtual_machines import Probe as Probe
+    from meshgen.intent.virtual_machines import TcpProbe as TcpProbe
+    from meshgen.intent.virtual_machines import VirtualMachines as VirtualMachines
     from meshgen.journey import Hop as Hop
     from meshgen.journey import UnanswerableError as UnanswerableError
     from meshgen.pipeline import Result as Result
@@ -154,6 +163,7 @@ _PARTS = {
         " LocalityFailover Outliers PortTraffic TcpConnections Traffic Warmup"
     ),
     "traffic_policy": "TrafficPolicy",
+    "virtual_machines": "GrpcProbe HttpProbe Join Machine MachineService MachineTemplate Probe TcpProbe VirtualMachines",
 }
 _MODULES = {
     **{name: f"meshgen.{module}" for module, names in _STAGES.items() for name in names.split()},

@@ -13,8 +13,10 @@ from meshgen.intent.route import Route
 from meshgen.intent.service import Service
 from meshgen.intent.telemetry import Telemetry
 from meshgen.intent.traffic_policy import TrafficPolicy
+from meshgen.intent.virtual_machines import VirtualMachines
 
 KINDS: dict[str, type[Intent]] = {
-    kind.KIND: kind for kind in (Access, Authentication, Canary, Gateway, Mesh, Mirror, Route, Service, Telemetry, TrafficPolicy)
+    kind.KIND: kind
+    for kind in (Access, Authentication, Canary, Gateway, Mesh, Mirror, Route, Service, Telemetry, TrafficPolicy, VirtualMachines)
 }
 """In order of their names."""

@@ -21,15 +21,17 @@ from meshgen.lower.destination_rule import destination_rules, traffic_policies
 from meshgen.lower.facts import with_intents, with_objects
 from meshgen.lower.gateway import gateways
 from meshgen.lower.index import Index, build_index
+from meshgen.lower.machine_files import machine_files
 from meshgen.lower.mesh import mesh_objects
 from meshgen.lower.mesh_config import mesh_config
 from meshgen.lower.names import check_names
 from meshgen.lower.patches import patched
 from meshgen.lower.pods import PodChange, pod_files
-from meshgen.lower.result import Lowered, Made, Report
+from meshgen.lower.result import DeliveryFile, Lowered, Made, Report
 from meshgen.lower.rules import RuleBook
 from meshgen.lower.sidecar import sidecars
 from meshgen.lower.telemetry import telemetries
+from meshgen.lower.virtual_machines import virtual_machines
 from meshgen.lower.virtual_service import virtual_services
 
 __all__ = ["Lowered", "lower"]
@@ -61,7 +63,7 @@ def lower(
         facts=with_objects(with_intents(facts, index, report), others),
         config=index.config,
         others=tuple(sorted(others, key=lambda each: each.key)),
-        files=tuple(sorted((file for change in changes for file in pod_files(change, index)), key=lambda each: each.path)),
+        files=tuple(sorted(_files(index, changes), key=lambda each: each.path)),
     )
     return lowered, sort_diagnostics(report)
 
@@ -76,6 +78,13 @@ def _objects(index: Index, report: Report) -> Iterator[Made]:
     yield from sidecars(index, report)
     yield from authentications(index, report)
     yield from authorization_policies(index, report)
+    yield from virtual_machines(index)
+
+
+def _files(index: Index, changes: Iterable[PodChange]) -> Iterator[DeliveryFile]:
+    for change in changes:
+        yield from pod_files(change, index)
+    yield from machine_files(index)
 
 
 def _each_once(intents: Iterable[IntentObject[Intent]], report: Report) -> list[IntentObject[Intent]]:

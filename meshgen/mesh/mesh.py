@@ -26,6 +26,7 @@ from meshgen.istio.struct import IstioStruct
 from meshgen.istio.telemetry import Telemetry
 from meshgen.istio.virtual_service import VirtualService
 from meshgen.istio.workload_entry import WorkloadEntry
+from meshgen.istio.workload_group import WorkloadGroup
 from meshgen.kubernetes import CoreFacts
 from meshgen.mesh import policies
 from meshgen.mesh.destination_rules import DestinationRuleIndex
@@ -86,7 +87,9 @@ class Mesh:
         for found in self.objects:
             self._by_kind.setdefault(found.kind, []).append(found)
         self.services = build_services(facts.services, self.of_kind(ServiceEntry), config)
-        self.workloads = build_workloads(facts, self.of_kind(WorkloadEntry), namespaces_with_injection(facts))
+        self.workloads = build_workloads(
+            facts, self.of_kind(WorkloadEntry), namespaces_with_injection(facts), self.of_kind(WorkloadGroup)
+        )
         self._services_by_host: dict[str, list[Service]] = {}
         self._exported_services: Exported[Service] = Exported()
         for service in self.services:

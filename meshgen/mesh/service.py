@@ -83,7 +83,7 @@ class Workload:
     name: str
     namespace: str
     labels: Mapping[str, str]
-    kind: str = "Pod"  # Pod, Deployment (or its like) or WorkloadEntry
+    kind: str = "Pod"  # Pod, Deployment (or its like), WorkloadEntry or WorkloadGroup
     service_account: str = ""
     address: str = ""
     locality: str = ""

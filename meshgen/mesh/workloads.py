@@ -1,12 +1,13 @@
-"""Workloads: what runs with labels, from Pods, pod templates and WorkloadEntries."""
+"""Workloads: what runs with labels, from Pods, pod templates, WorkloadEntries and WorkloadGroups."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from meshgen import kubernetes
 from meshgen.istio.object import IstioObject
 from meshgen.istio.workload_entry import WorkloadEntry
+from meshgen.istio.workload_group import WorkloadGroup
 from meshgen.kubernetes import CoreFacts
 from meshgen.mesh.service import Workload
 
@@ -18,14 +19,26 @@ REVISION = "istio.io/rev"
 
 
 def build_workloads(
-    facts: CoreFacts, entries: Iterable[IstioObject[WorkloadEntry]], injected_namespaces: frozenset[str]
+    facts: CoreFacts,
+    entries: Sequence[IstioObject[WorkloadEntry]],
+    injected_namespaces: frozenset[str],
+    groups: Iterable[IstioObject[WorkloadGroup]] = (),
 ) -> tuple[Workload, ...]:
-    """All workloads: Pods, templates of Deployments and their like, WorkloadEntries; each group in the order of the sources."""
+    """All workloads: Pods, templates of Deployments and their like, WorkloadEntries; each kind in the order of the sources.
+
+    A WorkloadGroup stands for machines that register themselves, where no WorkloadEntry has its labels.
+    """
     return (
         *(_of_pod(pod, injected_namespaces) for pod in facts.pods),
         *(_of_owner(owner, injected_namespaces) for owner in facts.pod_owners),
         *(_of_entry(entry) for entry in entries),
+        *(workload for group in groups if not _has_entries(workload := _of_group(group), entries)),
     )
+
+
+def _has_entries(group: Workload, entries: Iterable[IstioObject[WorkloadEntry]]) -> bool:
+    wanted = group.labels.items()
+    return any(entry.namespace == group.namespace and wanted <= (entry.spec.labels or {}).items() for entry in entries)
 
 
 def namespaces_with_injection(facts: CoreFacts) -> frozenset[str]:
@@ -102,6 +115,22 @@ def _of_entry(entry: IstioObject[WorkloadEntry]) -> Workload:
         injected=has_sidecar(labels, spec.service_account or ""),
         created=entry.created,
         origin=entry.origin,
+    )
+
+
+def _of_group(group: IstioObject[WorkloadGroup]) -> Workload:
+    template, metadata = group.spec.template, group.spec.metadata
+    return Workload(
+        name=group.name,
+        namespace=group.namespace,
+        labels={**((metadata.labels if metadata is not None else None) or {}), **(template.labels or {})},
+        kind="WorkloadGroup",
+        service_account=template.service_account or "default",
+        locality=template.locality or "",
+        network=template.network or "",
+        named_ports=template.ports or {},
+        created=group.created,
+        origin=group.origin,
     )
 
 
