@@ -14,6 +14,7 @@ from meshgen.trace.fields import integer, message, messages, string
 _JWT = "envoy.filters.http.jwt_authn"
 _UNNAMED = "cluster.local/ns/other/sa/other"
 _MOST = 64  # combinations of one principal's alternatives
+_ANY_IDENTITY = ".+"  # what istiod makes of the principal `*`: any caller that is not plaintext
 _NOBODY = "callers without mTLS"
 
 
@@ -119,7 +120,7 @@ def _both(callers: tuple[Caller, ...]) -> Caller | None:
 
 
 def _authenticated(matcher: JsonObject) -> list[Caller]:
-    if not matcher:
+    if not matcher or message(matcher, "safe_regex").get("regex") == _ANY_IDENTITY:
         return [ANYBODY]
     text = text_for(matcher)
     if text is None:

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from meshgen.istio.mesh_config import MeshConfig
-from meshgen.json import JsonObject
+from meshgen.json import JsonObject, JsonValue
 
 BUILT_IN_PROVIDERS: Mapping[str, JsonObject] = {
     "envoy": {"envoyFileAccessLog": {"path": "/dev/stdout"}},
@@ -42,7 +42,7 @@ def beyond_defaults(value: msgspec.Struct) -> JsonObject:
         if isinstance(held, msgspec.Struct) and isinstance(default, msgspec.Struct):
             found[field.encode_name] = beyond_defaults(held)
         else:
-            found[field.encode_name] = msgspec.to_builtins(held)
+            found[field.encode_name] = _plain(held)
     return found
 
 
@@ -53,8 +53,14 @@ def in_full(value: msgspec.Struct) -> JsonObject:
         held = getattr(value, field.name)
         if held is not None:
             whole = isinstance(held, msgspec.Struct) and isinstance(_default(field), msgspec.Struct)
-            found[field.encode_name] = in_full(held) if whole else msgspec.to_builtins(held)
+            found[field.encode_name] = in_full(held) if whole else _plain(held)
     return found
+
+
+def _plain(value: object) -> JsonValue:
+    """A value as JSON has it: to_builtins would leave tuples as they are."""
+    plain: JsonValue = msgspec.json.decode(msgspec.json.encode(value))
+    return plain
 
 
 def _default(field: msgspec.structs.FieldInfo) -> Any:  # noqa: ANN401 (a field's default, of any type)

@@ -38,6 +38,7 @@ def with_intents(facts: core.CoreFacts, index: Index, report: Report) -> core.Co
         if key not in index.core_services and service.model.ports:
             found.services.append(_service(service, service.model.ports))
         _workloads(service, key, index, found)
+    found.owners += _gateway_workloads(index)
     return msgspec.structs.replace(
         facts,
         services=(*facts.services, *found.services),
@@ -142,6 +143,20 @@ def _workloads(service: IntentObject[Service], key: ServiceKey, index: Index, fo
 def _places(service: IntentObject[Service]) -> Iterator[tuple[Version, Origin]]:
     for position, version in enumerate(service.model.versions or ()):
         yield version, service.item("spec", "versions", position)
+
+
+def _gateway_workloads(index: Index) -> Iterator[core.PodOwner]:
+    """The Pods that serve the Gateways, where the tree shows none: each selector once in a namespace, as the first says it."""
+    said: set[tuple[str, frozenset[tuple[str, str]]]] = set()
+    for key, gateway in index.gateways.items():
+        workload, namespace = gateway.model.workload, gateway.model.workload_namespace
+        place = (namespace, frozenset(workload.selector.items()))
+        shown = any(workload.selector.items() <= labels.items() for labels, _ in index.workloads.get(namespace, ()))
+        if workload.selector and not shown and place not in said:
+            said.add(place)
+            labels = {**workload.selector, "service.istio.io/canonical-name": key[1]}
+            account = workload.service_account or "default"
+            yield _template(_Group((namespace, key[1]), key[1], labels, {}, account, gateway.origin))
 
 
 @dataclass(frozen=True, slots=True)

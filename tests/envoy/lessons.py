@@ -23,7 +23,7 @@ def lesson(chapter: str, folder: Path, here: Mapping[str, str]) -> Result:
 
     Each text must stand in the chapter: a chapter that changes does not leave its test talking about something else.
     """
-    copy = folder / chapter
+    copy = folder / "lesson"
     shutil.copytree(BOOK / chapter / "mesh", copy / "mesh")
     shutil.copy(BOOK / chapter / "meshgen.yaml", copy)
     files = {path: path.read_text() for path in copy.rglob("*.yaml")}
