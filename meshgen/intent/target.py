@@ -1,9 +1,10 @@
 """Targets of the Gateway API that a policy names instead of selecting Pods (Istio: `targetRefs`)."""
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from pydantic import model_validator
 
+from meshgen.diagnostics import did_you_mean
 from meshgen.intent.leaves import ObjectName
 from meshgen.intent.model import Model, broken
 from meshgen.json import JsonObject, JsonValue
@@ -42,6 +43,13 @@ class TargetReference(Model):
         if not slash:
             raise broken(f"`{value}` does not say what it is", help=f"write `Gateway/{value}` or `Service/{value}`", kind="value")
         return {"kind": kind, "name": name}
+
+    @model_validator(mode="after")
+    def _known(self) -> Self:
+        if self.group is None and self.kind not in GROUPS:
+            hint = did_you_mean(self.kind, GROUPS) or f"write one of {', '.join(f'`{kind}`' for kind in GROUPS)}"
+            raise broken(f"`{self.kind}` is not a kind that a policy can name", help=hint, kind="value")
+        return self
 
     @property
     def api_group(self) -> str:

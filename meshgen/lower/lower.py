@@ -27,6 +27,7 @@ from meshgen.lower.mesh_config import mesh_config
 from meshgen.lower.names import check_names
 from meshgen.lower.patches import patched
 from meshgen.lower.pods import PodChange, pod_files
+from meshgen.lower.providers import check_providers
 from meshgen.lower.result import DeliveryFile, Lowered, Made, Report
 from meshgen.lower.rules import RuleBook
 from meshgen.lower.sidecar import sidecars
@@ -58,6 +59,7 @@ def lower(
     check_names(given, index.intents, report)
     made = patched(given, index.intents, report)
     objects, others = _distinct(natives, made, report)
+    check_providers(index, objects, report)
     lowered = Lowered(
         objects=tuple(sorted(objects, key=lambda each: each.key)),
         facts=with_objects(with_intents(facts, index, report), others),

@@ -10,14 +10,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from meshgen.diagnostics import JsonPath, Origin
+from meshgen.diagnostics.catalogue.telemetry import EXPRESSION_HELP, UNKNOWN_ATTRIBUTE, UNREADABLE_EXPRESSION
 from meshgen.intent.decode import IntentObject
 from meshgen.intent.metrics import NewMetric
 from meshgen.intent.telemetry import Telemetry
+from meshgen.istio.attributes import unknown_attribute
 from meshgen.istio.envoy_filter import EnvoyConfigObjectPatch
+from meshgen.istio.expressions import ExpressionError, attributes
 from meshgen.istio.versions import IstioVersion
 from meshgen.json import JsonObject, JsonValue
 from meshgen.lower.envoy_patches import Context, Where, envoy_filter, merge_http_filter, proxy_versions, typed
-from meshgen.lower.result import Made, make
+from meshgen.lower.result import Made, Report, make
 from meshgen.lower.target import Scope
 
 _FILTER = "istio.stats"
@@ -28,7 +31,7 @@ _CONTEXTS: Mapping[str, tuple[Context, ...]] = {
 }
 
 
-def new_metrics(telemetry: IntentObject[Telemetry], scope: Scope, target: IstioVersion) -> Iterator[Made]:
+def new_metrics(telemetry: IntentObject[Telemetry], scope: Scope, target: IstioVersion, report: Report) -> Iterator[Made]:
     """The EnvoyFilter that defines the new metrics of a Telemetry, if it has any."""
     by_side: dict[str, dict[str, NewMetric]] = {}
     places: dict[str, Origin] = {}
@@ -36,7 +39,11 @@ def new_metrics(telemetry: IntentObject[Telemetry], scope: Scope, target: IstioV
         for name, metric in (metrics.new or {}).items():
             side: str = metric.side or "clientAndServer"
             by_side.setdefault(side, {})[name] = metric
-            places.setdefault(side, telemetry.at("spec", "metrics", position, "new", name))
+            place = ("spec", "metrics", position, "new", name)
+            places.setdefault(side, telemetry.at(*place))
+            _check(f"the value of metric `{name}`", telemetry, metric.value, (*place, "value"), report)
+            for tag, source in (metric.tags or {}).items():
+                _check(f"the value of tag `{tag}`", telemetry, source.expression or "", (*place, "tags", tag), report)
     if not by_side:
         return
     patches: list[EnvoyConfigObjectPatch] = []
@@ -55,6 +62,21 @@ def new_metrics(telemetry: IntentObject[Telemetry], scope: Scope, target: IstioV
         owner=scope.owner,
         origins=origins,
     )
+
+
+def _check(what: str, telemetry: IntentObject[Telemetry], expression: str, place: JsonPath, report: Report) -> None:
+    """Says what no proxy can read or know; of other expressions a rule does, which sees no EnvoyFilter's inside."""
+    try:
+        found = attributes(expression)
+    except ExpressionError as error:
+        message = f"{what} of {telemetry.spoken} {error}"
+        report.append(UNREADABLE_EXPRESSION.at(telemetry.at(*place), message, help=EXPRESSION_HELP))
+        return
+    for path in found:
+        unknown = unknown_attribute(path)
+        if unknown is not None:
+            message = f"{what} of {telemetry.spoken} asks for `{unknown[0]}`, which no proxy knows"
+            report.append(UNKNOWN_ATTRIBUTE.at(telemetry.at(*place), message, help=unknown[1]))
 
 
 def _definitions(metrics: Mapping[str, NewMetric]) -> dict[str, object]:

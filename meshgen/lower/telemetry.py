@@ -62,7 +62,7 @@ def telemetries(index: Index, report: Report, changes: list[PodChange]) -> Itera
         model = telemetry.model
         if model.access_log is not None or model.tracing is not None or any(map(_says_something, model.metrics or ())):
             yield _telemetry(telemetry, scope)
-        yield from new_metrics(telemetry, scope, index.target)
+        yield from new_metrics(telemetry, scope, index.target, report)
         if model.bootstrap is not None:
             yield bootstrap(telemetry, model.bootstrap, scope)
         if model.stats is not None or model.bootstrap is not None:
@@ -77,26 +77,48 @@ def _says_something(metrics: Metrics) -> bool:
 def _telemetry(telemetry: IntentObject[Telemetry], scope: Scope) -> Made:
     model = telemetry.model
     origins: dict[JsonPath, Origin] = {}
-    metrics: list[istio.Metrics] = []
-    for position, entry in enumerate(model.metrics or ()):
-        if _says_something(entry):
-            overrides = list(_overrides(entry))
-            origins["spec", "metrics", len(metrics)] = telemetry.at("spec", "metrics", position)
-            for number, (place, _) in enumerate(overrides):
-                origins["spec", "metrics", len(metrics), "overrides", number] = telemetry.at("spec", "metrics", position, *place)
-            metrics.append(_metrics(entry, [override for _, override in overrides]))
-    for position in range(len(model.access_log or ())):
-        origins["spec", "accessLogging", position] = telemetry.at("spec", "accessLog", position)
-    for position in range(len(model.tracing or ())):
-        origins["spec", "tracing", position] = telemetry.at("spec", "tracing", position)
     spec = istio.Telemetry(
         selector=None if model.targets else scope.selector,
         target_refs=None if model.targets is None else tuple(map(target_reference, model.targets)),
-        metrics=tuple(metrics) or None,
+        metrics=tuple(_all_metrics(telemetry, origins)) or None,
         access_logging=None if model.access_log is None else tuple(map(access_logging, model.access_log)),
         tracing=None if model.tracing is None else tuple(map(tracing, model.tracing)),
     )
+    for position, log in enumerate(model.access_log or ()):
+        _place(telemetry, ("accessLogging", position), ("accessLog", position), log.providers, origins)
+        origins["spec", "accessLogging", position, "filter"] = telemetry.at("spec", "accessLog", position, "filter")
+    for position, trace in enumerate(model.tracing or ()):
+        _place(telemetry, ("tracing", position), ("tracing", position), trace.providers, origins)
     return make(telemetry, spec, namespace=scope.namespace, owner=scope.owner, origins=origins)
+
+
+def _all_metrics(telemetry: IntentObject[Telemetry], origins: dict[JsonPath, Origin]) -> Iterator[istio.Metrics]:
+    number = 0
+    for position, entry in enumerate(telemetry.model.metrics or ()):
+        if not _says_something(entry):
+            continue
+        _place(telemetry, ("metrics", number), ("metrics", position), entry.providers, origins)
+        overrides = list(_overrides(entry))
+        for index, (place, override) in enumerate(overrides):
+            path: JsonPath = ("spec", "metrics", number, "overrides", index)
+            origins[path] = telemetry.at("spec", "metrics", position, *place)
+            for name in override.tags or ():
+                origins[*path, "tagOverrides", name] = telemetry.at("spec", "metrics", position, *place, "tags", name)
+        yield _metrics(entry, [override for _, override in overrides])
+        number += 1
+
+
+def _place(
+    telemetry: IntentObject[Telemetry],
+    path: JsonPath,
+    written: JsonPath,
+    providers: Sequence[str] | None,
+    origins: dict[JsonPath, Origin],
+) -> None:
+    """Where an entry was written, and the providers that it names."""
+    origins["spec", *path] = telemetry.at("spec", *written)
+    for position in range(len(providers or ())):
+        origins["spec", *path, "providers", position] = telemetry.at("spec", *written, "providers", position)
 
 
 def target_reference(target: TargetReference) -> PolicyTargetReference:

@@ -42,6 +42,14 @@ from meshgen.check.rules.security import (
     mg0406_plaintext_to_strict,
     mg0407_plaintext_passes,
 )
+from meshgen.check.rules.telemetry import (
+    mg0701_unreadable_expression,
+    mg0702_unknown_attribute,
+    mg0703_log_without_provider,
+    mg0704_unknown_provider,
+    mg0705_telemetry_taken,
+    mg0706_tag_not_removable,
+)
 from meshgen.check.rules.traffic import (
     mg0301_unreachable_rule,
     mg0302_zero_weights,
@@ -87,4 +95,10 @@ RULES: tuple[Rule, ...] = (
     mg0602_failover_without_outlier_detection.RULE,
     mg0603_subset_policy_replaces.RULE,
     mg0604_port_policy_replaces.RULE,
+    mg0701_unreadable_expression.RULE,
+    mg0702_unknown_attribute.RULE,
+    mg0703_log_without_provider.RULE,
+    mg0704_unknown_provider.RULE,
+    mg0705_telemetry_taken.RULE,
+    mg0706_tag_not_removable.RULE,
 )

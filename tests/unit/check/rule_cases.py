@@ -38,6 +38,7 @@ def istio(kind: str, name: str, spec: str, namespace: str = "shop") -> str:
         "AuthorizationPolicy": "security.istio.io/v1",
         "RequestAuthentication": "security.istio.io/v1",
         "PeerAuthentication": "security.istio.io/v1",
+        "Telemetry": "telemetry.istio.io/v1",
     }.get(kind, "networking.istio.io/v1")
     return f"""
 apiVersion: {group}
@@ -61,6 +62,19 @@ def gateway(servers: str, name: str = "edge", selector: str = "{istio: edge}") -
 
 def policy(spec: str, name: str = "access") -> str:
     return istio("AuthorizationPolicy", name, spec)
+
+
+def telemetry(spec: str, name: str = "shop") -> str:
+    return istio("Telemetry", name, spec)
+
+
+def mesh_config(settings: str) -> str:
+    return f"""
+apiVersion: v1
+kind: ConfigMap
+metadata: {{name: istio, namespace: istio-system}}
+data: {{mesh: "{settings}"}}
+---"""
 
 
 TO_CATALOG = "{hosts: [catalog], http: [{route: [{destination: {host: catalog}}]}]}"
@@ -415,4 +429,63 @@ RESILIENCE = (
     ),
 )
 
-CASES = (*REFERENCES, *TRAFFIC, *SECURITY, *GATEWAY, *RESILIENCE)
+ZIPKIN = mesh_config("extensionProviders: [{name: zipkin, zipkin: {service: zipkin.infra.svc.cluster.local, port: 9411}}]")
+
+
+def tag(name: str, override: str) -> str:
+    return telemetry(f"{{metrics: [{{overrides: [{{tagOverrides: {{{name}: {{{override}}}}}}}]}}]}}")
+
+
+TELEMETRY = (
+    Case(
+        "MG0701",
+        bad=telemetry("{accessLogging: [{filter: {expression: response.code >}, providers: [{name: envoy}]}]}"),
+        place="spec.accessLogging[0].filter.expression",
+        message="the filter of access logs of Telemetry `shop` cannot be read at its end",
+        good=telemetry("{accessLogging: [{filter: {expression: response.code > 399}, providers: [{name: envoy}]}]}"),
+    ),
+    Case(
+        "MG0702",
+        bad=tag("mesh", "value: \"node.metadata['MESH_ID']\""),
+        place="spec.metrics[0].overrides[0].tagOverrides.mesh.value",
+        message="the value of tag `mesh` of Telemetry `shop` asks for `node`, which no proxy knows",
+        good=tag("mesh", "value: \"xds.node.metadata['MESH_ID']\""),
+    ),
+    Case(
+        "MG0703",
+        bad=ZIPKIN + telemetry("{selector: {matchLabels: {app: catalog}}, accessLogging: [{}]}"),
+        place="spec.accessLogging[0]",
+        message="Telemetry `shop` asks for access logs and names no provider, and the mesh has no default one",
+        good=ZIPKIN
+        + telemetry("{accessLogging: [{disabled: true, providers: [{name: envoy}]}]}", "all")
+        + telemetry("{selector: {matchLabels: {app: catalog}}, accessLogging: [{}]}"),
+    ),
+    Case(
+        "MG0704",
+        bad=ZIPKIN + telemetry("{tracing: [{providers: [{name: zipkni}]}]}"),
+        place="spec.tracing[0].providers[0].name",
+        message="Telemetry `shop` names provider `zipkni`, which the mesh does not have",
+        good=ZIPKIN + telemetry("{metrics: [{providers: [{name: prometheus}]}], tracing: [{providers: [{name: stackdriver}]}]}"),
+    ),
+    Case(
+        "MG0705",
+        bad=deployment("catalog")
+        + telemetry("{selector: {matchLabels: {app: catalog}}, accessLogging: [{disabled: true}]}", "logs")
+        + telemetry("{selector: {matchLabels: {version: v1}}, tracing: [{disableSpanReporting: true}]}", "traces"),
+        place="",
+        message="Telemetry `traces` does nothing for workload `catalog-v1`: `logs` is for the same, and one acts",
+        good=deployment("catalog")
+        + telemetry("{accessLogging: [{disabled: true}]}", "logs")
+        + telemetry("{selector: {matchLabels: {version: v1}}, tracing: [{disableSpanReporting: true}]}", "traces"),
+    ),
+    Case(
+        "MG0706",
+        bad=tag("response_flag", "operation: REMOVE"),
+        place="spec.metrics[0].overrides[0].tagOverrides.response_flag",
+        message="Telemetry `shop` removes tag `response_flag`, which Istio's metrics do not have",
+        good=tag("response_flags", "operation: REMOVE"),
+    ),
+)
+
+
+CASES = (*REFERENCES, *TRAFFIC, *SECURITY, *GATEWAY, *RESILIENCE, *TELEMETRY)

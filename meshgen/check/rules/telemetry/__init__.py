@@ -1,0 +1,1 @@
+"""Rules MG07xx: metrics, logs, traces, and extensions."""
