@@ -18,7 +18,7 @@ from pathlib import Path
 
 README = "README.md"
 
-_BLOCK = re.compile(r"(?m)^```console\n(.*?)^```$", re.DOTALL)
+_BLOCK = re.compile(r"(?m)^(?P<fence>`{3,})console\n(?P<text>.*?)^(?P=fence)$", re.DOTALL)
 _SECONDS = 120
 
 
@@ -26,20 +26,22 @@ def render_lesson(folder: Path) -> bytes:
     """The README of a folder with what its commands print now.
 
     Raises:
-        ValueError: where a console block does not begin with a command.
+        ValueError: where a console block does not begin with a command, or prints its own end.
         subprocess.TimeoutExpired: where a command does not end in two minutes.
     """
     text = (folder / README).read_text()
     with tempfile.TemporaryDirectory(prefix="meshgen-lesson-") as parent:
         place = Path(parent) / folder.name
         shutil.copytree(folder, place, ignore=shutil.ignore_patterns("__pycache__", "out"))
-        return _BLOCK.sub(lambda block: f"```console\n{''.join(_block(block[1], place))}```", text).encode()
+        return _BLOCK.sub(lambda block: _block(block["text"], block["fence"], place), text).encode()
 
 
-def _block(text: str, place: Path) -> Iterator[str]:
-    for command in _commands(text):
-        yield f"$ {command}\n"
-        yield _run(command, place)
+def _block(text: str, fence: str, place: Path) -> str:
+    lines = "".join(f"$ {command}\n{_run(command, place)}" for command in _commands(text))
+    if f"\n{fence}" in lines:
+        message = f"a command prints `{fence}`: open its console block with one more of them"
+        raise ValueError(message)
+    return f"{fence}console\n{lines}{fence}"
 
 
 def _commands(text: str) -> Iterator[str]:

@@ -29,6 +29,10 @@ def delivered(result: Result) -> dict[str, bytes]:
     return dict(tree.files) if tree is not None else {}
 
 
+def messages(result: Result) -> list[str]:
+    return sorted(f"{diagnostic.code.number} {diagnostic.message}" for diagnostic in result.diagnostics)
+
+
 def of_envoy(result: Result) -> list[object]:
     found, _ = envoy_snapshots(result.mesh, result.proxies)
     return [(each.proxy.id, each.listeners, each.routes, each.clusters, each.endpoints) for each in found]
@@ -46,7 +50,7 @@ def test_a_chapter_is_a_lesson_with_sources_in_yaml_and_in_python(chapter: str):
 @pytest.mark.parametrize("chapter", CHAPTERS)
 def test_yaml_and_python_give_the_same_bytes(chapter: str):
     yaml, python = compiled(BOOK / chapter), compiled(BOOK / chapter / "python")
-    assert [diagnostic.message for diagnostic in python.diagnostics] == [diagnostic.message for diagnostic in yaml.diagnostics]
+    assert messages(python) == messages(yaml)
     assert [artifact.object for artifact in python.artifacts] == [artifact.object for artifact in yaml.artifacts]
     assert python.mesh.config == yaml.mesh.config
     assert of_envoy(python) == of_envoy(yaml)
