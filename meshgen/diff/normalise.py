@@ -48,6 +48,11 @@ _TRACKING = frozenset((
 """Labels and annotations by which tools find again what they applied; noise unless the compiled object has them too."""
 
 
+def is_tracking_mark(key: str) -> bool:
+    """Whether a label or an annotation is a tool's own, by which it finds again what it applied."""
+    return key in _TRACKING
+
+
 def without_server_fields(live: JsonObject, compiled: JsonObject | None = None) -> JsonObject:
     """A live object as its author wrote it: no `status`, no server-side metadata, no marks of kubectl, Argo CD and Flux.
 

@@ -1,0 +1,89 @@
+"""The one form of AuthorizationPolicies, PeerAuthentications and RequestAuthentications (see `meaning.py`)."""
+
+from __future__ import annotations
+
+import json
+from itertools import product
+from typing import Any, TypeAlias
+
+Spec: TypeAlias = dict[str, Any]
+
+MAX_SOURCES = 256
+"""Combinations of a source's values up to which they are written out one by one."""
+
+
+def authorization_policy(spec: Spec, namespace: str) -> Spec:  # noqa: ARG001 (as the others)
+    """Istio: AuthorizationPolicy. Neither its rules nor what they list has an order: all are alternatives."""
+    normal = {**_selected(spec), "action": spec.get("action", "ALLOW")}
+    if "rules" in spec:
+        normal["rules"] = _sorted([_rule(rule) for rule in spec["rules"]])
+    return normal
+
+
+def _selected(spec: Spec) -> Spec:
+    """A selector without labels selects as no selector does."""
+    return {key: value for key, value in spec.items() if not (key == "selector" and value == {})}
+
+
+def _sorted(values: list[Any]) -> list[Any]:
+    """Without order and repetition."""
+    unique = {json.dumps(value, sort_keys=True): value for value in values}
+    return [value for _, value in sorted(unique.items())]
+
+
+def _rule(rule: Spec) -> Spec:
+    normal: Spec = {}
+    if "from" in rule:
+        normal["from"] = _sorted([single for each in rule["from"] for single in _singles(each.get("source", {}))])
+    if "to" in rule:
+        normal["to"] = _sorted([_unordered(each.get("operation", {})) for each in rule["to"]])
+    if "when" in rule:
+        normal["when"] = _sorted([_unordered(each) for each in rule["when"]])
+    return normal
+
+
+def _unordered(values: Spec) -> Spec:
+    return {key: sorted(set(value)) if isinstance(value, list) else value for key, value in values.items()}
+
+
+def _singles(source: Spec) -> list[Spec]:
+    """A source as alternatives that each name one value a field: `principals: [a, b]` is two sources."""
+    source = _unordered(source)
+    excluded = {key: value for key, value in source.items() if key.startswith("not")}
+    named = {key: value for key, value in source.items() if not key.startswith("not")}
+    count = 1
+    for values in named.values():
+        count *= len(values)
+    if count > MAX_SOURCES:
+        return [source]
+    return [{**dict(zip(named, values, strict=True)), **excluded} for values in product(*named.values())]
+
+
+def peer_authentication(spec: Spec, namespace: str) -> Spec:  # noqa: ARG001 (as the others)
+    """Istio: PeerAuthentication. An unset mode is that of the next wider policy, as no mode is."""
+    normal = _selected(spec)
+    if normal.get("mtls", {}).get("mode", "UNSET") == "UNSET":
+        normal.pop("mtls", None)
+    return normal
+
+
+def request_authentication(spec: Spec, namespace: str) -> Spec:  # noqa: ARG001 (as the others)
+    """Istio: RequestAuthentication."""
+    normal = _selected(spec)
+    if "jwtRules" in spec:
+        normal["jwtRules"] = [_issuer(rule) for rule in spec["jwtRules"]]
+    return normal
+
+
+def _issuer(rule: Spec) -> Spec:
+    normal = {key: value for key, value in rule.items() if value is not False and value != "UNSPECIFIED" and key != "jwks_uri"}
+    if "jwks_uri" in rule:
+        normal.setdefault("jwksUri", rule["jwks_uri"])
+    if "jwks" in rule:
+        try:
+            normal["jwks"] = json.loads(rule["jwks"])
+        except ValueError:
+            normal["jwks"] = rule["jwks"]
+    if "outputClaimToHeaders" in rule:
+        normal["outputClaimToHeaders"] = _sorted(rule["outputClaimToHeaders"])
+    return normal
