@@ -140,6 +140,8 @@ class _Rules:
             raise Unsaid(f"a source of a rule stands for {len(combinations)} callers")
         for values in combinations:
             caller = self._identity(dict(zip((key for key, _ in named), values, strict=True)))
+            if caller.get("principal") == "*":
+                caller = {**{key: value for key, value in caller.items() if key != "principal"}, "authenticated": True}
             if excluded:
                 caller = {**(caller or {"anyone": True}), "not": list[JsonValue](excluded)}
             yield caller
