@@ -25,6 +25,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from meshgen.adopt.project import AdoptionResult as AdoptionResult
+    from meshgen.api import adopt_project as adopt_project
     from meshgen.api import check_project as check_project
     from meshgen.api import compile_project as compile_project
     from meshgen.api import diff_projects as diff_projects
@@ -130,7 +132,8 @@ if TYPE_CHECKING:
     from meshgen.pipeline import Result as Result
 
 _STAGES = {
-    "api": "check_project compile_project diff_projects load_project trace_request",
+    "adopt.project": "AdoptionResult",
+    "api": "adopt_project check_project compile_project diff_projects load_project trace_request",
     "compare": "Comparison",
     "diagnostics": "Diagnostic",
     "journey": "Hop UnanswerableError",

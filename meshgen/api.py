@@ -1,4 +1,4 @@
-"""The stages for programs: load, compile, check, diff, trace. `from meshgen import compile_project` and so on.
+"""The stages for programs: load, compile, check, diff, trace, adopt. `from meshgen import compile_project` and so on.
 
 Each function is the stage of its name with the arguments that a program has; nothing here decides. The names say what they
 work on because `meshgen.check`, `meshgen.diff`, `meshgen.load` and `meshgen.trace` are rooms of this package.
@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from meshgen import journey, pipeline
+from meshgen.adopt import project as adoption
+from meshgen.adopt.project import AdoptionResult
 from meshgen.compare import Comparison, compare
 from meshgen.diagnostics import Diagnostic
 from meshgen.journey import Hop, Question
@@ -43,6 +45,16 @@ def check_project(
 ) -> tuple[Diagnostic, ...]:
     """What is wrong with the project in `root`, by place, severity and code; arguments as of `load_project`."""
     return compile_project(root, environment=environment, revision=revision, python=python).diagnostics
+
+
+def adopt_project(
+    root: Path | str = ".", *, environment: str | None = None, revision: str | None = None, python: bool = True
+) -> AdoptionResult:
+    """The native Istio objects of the project in `root` as intent, and what stays native and why; arguments as of `load_project`.
+
+    Nothing is written; `AdoptionResult.adoption` has the documents.
+    """
+    return adoption.adopt_project(Path(root), Options(environment=environment, revision=revision, python=python))
 
 
 def diff_projects(before: Result, after: Result, *, traffic: bool = True) -> Comparison:

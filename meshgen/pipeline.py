@@ -85,7 +85,7 @@ def compile_project(root: Path, options: Options | None = None) -> Result:
     target = (loaded.project or Project()).targets.version
     intents, found = decode_intents(workspace.intents)
     diagnostics += found
-    natives, found = _decode_natives(workspace.natives, target)
+    natives, found = decode_natives(workspace.natives, target)
     diagnostics += found
     diagnostics += tuple(_left_out(document) for document in workspace.gateway_api)
     facts, found = decode_facts((document.value, document.origin) for document in workspace.core)
@@ -122,9 +122,10 @@ def _left_out(document: Document) -> Diagnostic:
     )
 
 
-def _decode_natives(
+def decode_natives(
     documents: Sequence[Document], target: IstioVersion
 ) -> tuple[tuple[IstioObject[IstioStruct], ...], tuple[Diagnostic, ...]]:
+    """The native objects of documents, in their order, and what is wrong with those that are left out."""
     objects: list[IstioObject[IstioStruct]] = []
     diagnostics: list[Diagnostic] = []
     for document in documents:

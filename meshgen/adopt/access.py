@@ -1,4 +1,7 @@
-"""AuthorizationPolicies → Access. Policies that an Access names after itself (`x`, `x-deny`) and that are for the same Pods are one."""
+"""AuthorizationPolicies → Access.
+
+Policies that an Access would name after itself (`x`, `x-deny`) and that are for the same Pods are one.
+"""
 
 from __future__ import annotations
 
@@ -65,17 +68,21 @@ def _proposal(natives: tuple[Native, ...], name: str, beside: Surroundings) -> P
     if annotations.get(_DRY_RUN) == "true":
         del annotations[_DRY_RUN]
         said["dryRun"] = True
-    derived = [(native, f"{name}{_suffix(native)}") for native in natives]
     return Proposal(
         kind=Access,
         name=name,
         namespace=first.namespace,
         spec=said,
         objects=natives,
-        names={"AuthorizationPolicy": native.name for native, other in derived if native.name != other},
+        names={} if _follows(natives, name) else {first.kind: first.name},
         labels=first.labels,
         annotations=annotations,
     )
+
+
+def _follows(natives: tuple[Native, ...], name: str) -> bool:
+    """Whether the names of the policies follow from the name of the Access."""
+    return all(native.name == f"{name}{_suffix(native)}" for native in natives)
 
 
 def _rules(native: Native, beside: Surroundings) -> JsonObject:
@@ -134,14 +141,14 @@ class _Rules:
     def _callers(self, source: Any) -> Iterator[JsonObject]:  # noqa: ANN401 (Source)
         """A caller for each combination of the values of a source, all of which must hold."""
         named = [(key, getattr(source, name)) for name, key in _NAMED.items() if getattr(source, name, None)]
-        excluded = [self._identity({key: value}) for name, key in _EXCLUDED.items() for value in getattr(source, name, None) or ()]
+        excluded = [
+            self._identity({key: value}) for name, key in _EXCLUDED.items() for value in getattr(source, name, None) or ()
+        ]
         combinations = list(product(*(values for _, values in named)))
         if len(combinations) > MAX_SOURCES:
             raise Unsaid(f"a source of a rule stands for {len(combinations)} callers")
         for values in combinations:
-            caller = self._identity(dict(zip((key for key, _ in named), values, strict=True)))
-            if caller.get("principal") == "*":
-                caller = {**{key: value for key, value in caller.items() if key != "principal"}, "authenticated": True}
+            caller = _token(self._identity(dict(zip((key for key, _ in named), values, strict=True))))
             if excluded:
                 caller = {**(caller or {"anyone": True}), "not": list[JsonValue](excluded)}
             yield caller
@@ -155,6 +162,24 @@ class _Rules:
             del said["principal"]
             said = {"serviceAccount": account[2], **({"namespace": account[1]} if account[1] != self.namespace else {}), **said}
         return said
+
+
+def _token(caller: JsonObject) -> JsonObject:
+    """Any certificate of the mesh, and the issuer and subject of a token, as people write them."""
+    said = dict(caller)
+    if said.get("principal") == "*":
+        said = {"authenticated": True, **{key: value for key, value in said.items() if key != "principal"}}
+    principal = said.get("requestPrincipal")
+    if principal == "*":
+        del said["requestPrincipal"]
+        said["jwt"] = {}
+    elif isinstance(principal, str) and "/" in principal:
+        issuer, _, subject = principal.rpartition("/")
+        if issuer and subject:
+            del said["requestPrincipal"]
+            parts = {"issuer": issuer, "subject": subject}
+            said["jwt"] = {key: part for key, part in parts.items() if part != "*"}
+    return said
 
 
 def _operation(operation: Any) -> JsonObject:  # noqa: ANN401 (Operation)

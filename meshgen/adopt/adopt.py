@@ -9,6 +9,7 @@ from meshgen.adopt.candidates import alone, services_to_be, together
 from meshgen.adopt.differences import differences, patch_for, spoken
 from meshgen.adopt.reader import Native, Proposal, ServiceKey, Surroundings, Unsaid
 from meshgen.diagnostics import Diagnostic, Origin, Severity
+from meshgen.diagnostics.catalogue.lower import HIDDEN_BY_MERGE, MERGED
 from meshgen.intent.decode import IntentObject, decode_intents
 from meshgen.intent.kind import Intent
 from meshgen.intent.mesh import Mesh
@@ -22,6 +23,7 @@ from meshgen.load.document import Document
 from meshgen.lower.lower import lower
 from meshgen.lower.mesh_config import mesh_config
 
+_MERGED = "another VirtualService speaks of the same hosts on the same gateways, and intent would make one of both"
 _FILE = "<adopted>"
 """The file that proposals are said to stand in; the document is their number."""
 
@@ -70,13 +72,24 @@ def adopt(
     `intents` are those of the tree already; `facts` are the core objects beside them. Nothing is adopted unchecked: what the
     compiler gives for the intents is compared with every object that they take the place of.
     """
-    run = _Run(natives, intents, facts, target, _surroundings(natives, intents, facts))
-    return run.to_the_end()
+    beside = _surroundings(natives, intents, facts)
+    while True:
+        adoption = _Run(natives, intents, facts, target, beside).to_the_end()
+        routed = _routed((*intents, *adoption.intents))
+        if routed >= beside.routed:
+            return adoption
+        beside = replace(beside, routed=routed)  # fewer Services have rules than was thought: their names say the same now
 
 
-def _surroundings(
-    natives: Sequence[Native], intents: Sequence[IntentObject[Intent]], facts: CoreFacts
-) -> Surroundings:
+def _routed(intents: Iterable[IntentObject[Intent]]) -> frozenset[ServiceKey]:
+    """Services that have rules of their own."""
+    models = [intent.model for intent in intents]
+    return frozenset(
+        (each.namespace, each.name) for each in models if isinstance(each, Service) and (each.routes or each.tcp or each.tls)
+    )
+
+
+def _surroundings(natives: Sequence[Native], intents: Sequence[IntentObject[Intent]], facts: CoreFacts) -> Surroundings:
     mesh = next((intent.model for intent in intents if isinstance(intent.model, Mesh)), None)
     config = mesh_config(mesh, facts.mesh_configs, [])
     selectors: dict[str, dict[str, Mapping[str, str]]] = {}
@@ -88,7 +101,7 @@ def _surroundings(
         if isinstance(intent.model, Service):
             key: ServiceKey = (intent.model.namespace, intent.model.name)
             versions[key] = frozenset(version.name for version in intent.model.versions or ())
-    return Surroundings(config.trust_domain, config.root_namespace, selectors, versions, routed)
+    return Surroundings(config.trust_domain, config.root_namespace, selectors, versions, routed | _routed(intents))
 
 
 @dataclass
@@ -157,10 +170,12 @@ class _Run:
             if other.origin.file == _FILE:
                 extra.setdefault(other.origin.document, other)
         errors = _errors(diagnostics)
+        if errors:  # first what is refused: without it the rest may come back
+            return [(self.standing[number], (reason, ())) for number, reason in sorted(errors.items())]
         found = []
         for number, proposal in enumerate(self.standing):
             own = tuple(given.get(number, ()))
-            reason = errors.get(number) or _difference(proposal, own, extra.get(number))
+            reason = _difference(proposal, own, extra.get(number))
             if reason is not None:
                 found.append((proposal, (reason, own)))
         return found
@@ -196,10 +211,14 @@ class _Run:
 
 
 def _errors(diagnostics: Iterable[Diagnostic]) -> dict[int, str]:
-    """What the compiler refuses, by the number of the proposal."""
+    """What the compiler refuses, or would make one object of with another, by the number of the proposal."""
     found: dict[int, str] = {}
     for each in diagnostics:
-        if each.severity is Severity.ERROR and each.origin.file == _FILE:
+        if each.origin.file != _FILE:
+            continue
+        if each.code in (MERGED, HIDDEN_BY_MERGE):
+            found.setdefault(each.origin.document, _MERGED)
+        elif each.severity is Severity.ERROR:
             found.setdefault(each.origin.document, each.message)
     return found
 
@@ -210,7 +229,7 @@ def _difference(proposal: Proposal, given: Sequence[Native], extra: KubernetesOb
     for native in proposal.objects:
         twin = by_key.pop(native.key, None)
         if twin is None:
-            return "another object speaks of the same hosts, and intent makes one of both"
+            return _MERGED
         paths = differences(native, twin)
         if paths:
             return f"intent has no word for {spoken(paths)}"

@@ -82,5 +82,3 @@ def _issuer(rule: Any) -> JsonObject:  # noqa: ANN401 (JWTRule)
     if said.get("presence") == "unspecified":
         del said["presence"]
     return {"issuer": "", **said}
-
-

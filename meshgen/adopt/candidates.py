@@ -74,5 +74,3 @@ def services_to_be(natives: Sequence[Native]) -> tuple[dict[ServiceKey, frozense
         if "VirtualService" in by_kind:
             routed.add(key)
     return versions, frozenset(routed)
-
-

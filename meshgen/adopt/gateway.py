@@ -73,7 +73,11 @@ def listener(server: Any, taken: set[str]) -> JsonObject:  # noqa: ANN401 (Serve
         said["tls"] = secured
     if redirects:
         said["redirectToHttps"] = True
-    return said | fields(port, {"target_port": "targetPort"}) | fields(server, {"bind": "bind", "default_endpoint": "defaultEndpoint"})
+    return (
+        said
+        | fields(port, {"target_port": "targetPort"})
+        | fields(server, {"bind": "bind", "default_endpoint": "defaultEndpoint"})
+    )
 
 
 def _implied(tls: JsonObject | None) -> JsonValue:

@@ -140,7 +140,10 @@ def destination_rule(spec: Spec, namespace: str) -> Spec:
     normal = _export(spec)
     normal["host"] = fully_qualified(spec["host"], namespace)
     normal["trafficPolicy"] = _traffic_policy(spec.get("trafficPolicy", {})) or None
-    subsets = [_given({**each, "trafficPolicy": _traffic_policy(each.get("trafficPolicy", {})) or None}) for each in spec.get("subsets", ())]
+    subsets = [
+        _given({**each, "trafficPolicy": _traffic_policy(each.get("trafficPolicy", {})) or None})
+        for each in spec.get("subsets", ())
+    ]
     normal["subsets"] = sorted(subsets, key=lambda each: each["name"])
     if spec.get("workloadSelector") == {}:
         del normal["workloadSelector"]

@@ -32,9 +32,7 @@ def _string_matches(matches: dict[str, StringMatch]) -> JsonValue:
     return {name: string_match(match) for name, match in matches.items()}
 
 
-_HEADERS: Table = {
-    name: (name, table_of({"set": "set", "add": "add", "remove": "remove"})) for name in ("request", "response")
-}
+_HEADERS: Table = {name: (name, table_of({"set": "set", "add": "add", "remove": "remove"})) for name in ("request", "response")}
 _REDIRECT: Table = {
     "uri": "path",
     "prefix_rewrite": "prefixRewrite",
@@ -69,18 +67,6 @@ _CORS: Table = {
 }
 _DELAY: Table = {"fixed_delay": "fixedDelay", "exponential_delay": "exponentialDelay"}
 _ABORT: Table = {"http_status": "httpStatus", "grpc_status": "grpcStatus", "http2_error": "http2Error"}
-_HTTP: Table = {
-    "name": "name",
-    "redirect": ("redirect", table_of(_REDIRECT)),
-    "direct_response": ("directResponse", lambda value: _direct_response(value)),
-    "delegate": ("delegate", table_of({"name": "name", "namespace": "namespace"})),
-    "rewrite": ("rewrite", table_of(_REWRITE)),
-    "headers": ("headers", table_of(_HEADERS)),
-    "timeout": "timeout",
-    "retries": ("retries", lambda retries: {"attempts": 0, **fields(retries, _RETRIES)}),
-    "fault": ("fault", lambda fault: _fault(fault)),
-    "cors_policy": ("cors", table_of(_CORS)),
-}
 
 
 def _condition(text: str) -> JsonValue:
@@ -104,6 +90,20 @@ def _percent(percentage: Any, whole: int | None = None) -> float | None:  # noqa
     if percentage is not None:
         return float(percentage.value or 0)
     return None if whole is None else float(whole)
+
+
+_HTTP: Table = {
+    "name": "name",
+    "redirect": ("redirect", table_of(_REDIRECT)),
+    "direct_response": ("directResponse", _direct_response),
+    "delegate": ("delegate", table_of({"name": "name", "namespace": "namespace"})),
+    "rewrite": ("rewrite", table_of(_REWRITE)),
+    "headers": ("headers", table_of(_HEADERS)),
+    "timeout": "timeout",
+    "retries": ("retries", lambda retries: {"attempts": 0, **fields(retries, _RETRIES)}),
+    "fault": ("fault", _fault),
+    "cors_policy": ("cors", table_of(_CORS)),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,12 +142,18 @@ class Rules:
         return gateway_names(names, self.namespace)
 
     def _http_match(self, match: Any) -> JsonObject:  # noqa: ANN401 (HTTPMatchRequest)
-        always = {name: value for name in ("scheme", "method", "authority", "uri") if (value := getattr(match, name)) != StringMatch()}
-        said = fields(
+        always = {
+            name: value for name in ("scheme", "method", "authority", "uri") if (value := getattr(match, name)) != StringMatch()
+        }
+        return fields(
             match,
             {
                 "name": "name",
-                **{name: (name if name != "uri" else "path", string_match) for name in ("uri", "scheme", "method", "authority") if name in always},
+                **{
+                    name: (name if name != "uri" else "path", string_match)
+                    for name in ("uri", "scheme", "method", "authority")
+                    if name in always
+                },
                 "ignore_uri_case": "ignoreUriCase",
                 "headers": ("headers", _string_matches),
                 "without_headers": ("withoutHeaders", _string_matches),
@@ -159,7 +165,6 @@ class Rules:
                 "stat_prefix": "statPrefix",
             },
         )
-        return said
 
     def _stream_match(self, match: Any) -> JsonObject:  # noqa: ANN401 (of TCP and TLS)
         return fields(
@@ -205,9 +210,7 @@ class Rules:
             copies = [(rule.mirror, _percent(rule.mirror_percentage, whole))]
         else:
             return []
-        return [
-            {"to": self._destination(to), **({} if percent is None else {"percent": percent})} for to, percent in copies
-        ]
+        return [{"to": self._destination(to), **({} if percent is None else {"percent": percent})} for to, percent in copies]
 
 
 def _hundred(weights: list[int]) -> list[int]:

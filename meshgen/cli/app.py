@@ -8,6 +8,7 @@ import click
 
 # name → (what it does, the module, which holds a command named `command`)
 VERBS: dict[str, tuple[str, str]] = {
+    "adopt": ("Turn native Istio objects into intent that compiles to the same.", "meshgen.cli.adopt"),
     "check": ("Report everything that is wrong with a mesh, without writing.", "meshgen.cli.check"),
     "compile": ("Compile intent to Istio YAML and Envoy configuration.", "meshgen.cli.compile"),
     "completion": ("Print the shell's completion script.", "meshgen.cli.completion"),

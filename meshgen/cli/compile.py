@@ -83,7 +83,7 @@ def command(
     if exit_code(found):
         session.give_up(replace(result, diagnostics=(*result.diagnostics, *found)))
     session.report(found, result.texts)
-    rows, problems = _check(session, trees) if check_only else _write(session, trees, force=force)
+    rows, problems = _check(session, trees) if check_only else write_trees(session, trees, force=force)
     session.report(problems, {})
     if as_json:
         session.print_json((*result.diagnostics, *found, *problems), result.texts, {"files" if check_only else "outputs": rows})
@@ -155,7 +155,7 @@ def _check(session: Session, trees: list[OutputTree]) -> tuple[list[JsonValue], 
     return rows, problems
 
 
-def _write(session: Session, trees: list[OutputTree], *, force: bool) -> tuple[list[JsonValue], list[Diagnostic]]:
+def write_trees(session: Session, trees: list[OutputTree], *, force: bool) -> tuple[list[JsonValue], list[Diagnostic]]:
     """Plans all trees before the first is written, so that a refusal in one leaves all as they are."""
     from meshgen.deliver.plan import plan_writes
     from meshgen.deliver.write import recover, write

@@ -120,15 +120,18 @@ def compile_sources(
     from meshgen.load.load import Options
     from meshgen.pipeline import compile_project
 
-    stdin = sys.stdin.buffer.read() if "-" in sources else None
-    options = Options(environment=environment, revision=revision, stdin=stdin, python=python)
+    options = Options(environment=environment, revision=revision, python=python)
     if not sources:
         return compile_project(project_root(directory, instead), options)
-    return compile_project(*_loose(sources, options))
+    return compile_project(*source_options(sources, options))
 
 
-def _loose(sources: tuple[str, ...], options: Options) -> tuple[Path, Options]:
-    """Sources outside of this directory are read from their nearest common directory."""
+def source_options(sources: tuple[str, ...], options: Options) -> tuple[Path, Options]:
+    """The root and the options to load sources given on the command line, `-` among them standard input.
+
+    Sources outside of this directory are read from their nearest common directory. Raises click.UsageError for one that is not
+    there.
+    """
     import os
     from dataclasses import replace
 
@@ -139,7 +142,8 @@ def _loose(sources: tuple[str, ...], options: Options) -> tuple[Path, Options]:
         raise click.UsageError(message)
     root = Path(os.path.commonpath([path if path.is_dir() else path.parent for path in paths])) if paths else Path.cwd()
     root = Path.cwd() if root.is_relative_to(Path.cwd()) else root
-    return root, replace(options, project=loose_project(path.relative_to(root).as_posix() for path in paths))
+    stdin = options.stdin if options.stdin is not None or "-" not in sources else sys.stdin.buffer.read()
+    return root, replace(options, stdin=stdin, project=loose_project(path.relative_to(root).as_posix() for path in paths))
 
 
 def stop(code: int) -> NoReturn:

@@ -12,9 +12,10 @@ from meshgen.json import JsonObject, JsonValue
 
 
 def to_document(intent: Intent, *, short: bool) -> JsonObject:
-    """The document that gives this intent again: what was given, in the order of the models' fields."""
+    """The document that gives this intent again: what was given, in the models' order, and `names` and `patches` last."""
     spec = _fields(intent, short=short)
     metadata = spec.pop("metadata")
+    spec |= {key: spec.pop(key) for key in ("names", "patches") if key in spec}  # last, as an afterthought is read
     document: JsonObject = {"apiVersion": API_VERSION, "kind": intent.KIND, "metadata": metadata}
     return {**document, "spec": spec}
 

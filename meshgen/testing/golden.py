@@ -1,12 +1,12 @@
 """The golden runner: one folder is one case.
 
 `case.toml` says what the case is about and what it asserts; `in/` holds the sources (or `source` names another folder); the
-outputs stand beside it: `istio.yaml`, `deliver/…`, `envoy/<namespace>/<proxy>/<kind>.json`, `diagnostics.txt`, `trace.txt`. An
-output that no case asks for, and a case that asserts nothing, fail. The output `lesson` is the case's README.md, whose console
-blocks are run (`lesson.py`).
+outputs stand beside it: `istio.yaml`, `deliver/…`, `envoy/<namespace>/<proxy>/<kind>.json`, `diagnostics.txt`, `trace.txt`, and
+of an adoption of the sources `adopt.yaml` and `adopt.txt`. An output that no case asks for, and a case that asserts nothing,
+fail.
 
     description = "a canary takes 10% of every rule that names its version"
-    outputs = ["istio", "deliver", "diagnostics", "envoy", "trace"]
+    outputs = ["istio", "deliver", "diagnostics", "envoy", "trace", "adopt"]
     proxies = ["shop/webapp"]               # for envoy; all by default
     envoy = ["routes"]                      # bootstrap, listeners, routes, clusters, endpoints; all by default
     trace = [["--from", "shop/webapp", "http://catalog/items"]]
@@ -29,7 +29,7 @@ import click
 
 from meshgen.testing.lesson import README
 
-OUTPUTS = ("istio", "deliver", "diagnostics", "envoy", "trace", "lesson")
+OUTPUTS = ("istio", "deliver", "diagnostics", "envoy", "trace", "adopt", "lesson")
 ENVOY_KINDS = ("bootstrap", "listeners", "routes", "clusters", "endpoints")
 
 

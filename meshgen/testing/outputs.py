@@ -26,9 +26,13 @@ ROOT = "/etc/meshgen/envoy"
 
 def compile_case(case: Case) -> Result:
     """Compiles the case's project, or all sources of its folder where that has no project file."""
+    return compile_project(case.source, _options(case))
+
+
+def _options(case: Case) -> Options:
     has_project = (case.source / PROJECT_FILE).is_file()
     project = None if has_project else Project(sources=[Source(path="")])
-    return compile_project(case.source, Options(environment=case.environment or None, project=project))
+    return Options(environment=case.environment or None, project=project)
 
 
 def render_outputs(case: Case) -> dict[str, bytes]:
@@ -42,6 +46,8 @@ def render_outputs(case: Case) -> dict[str, bytes]:
     if "diagnostics" in case.outputs:
         text = render_diagnostics(result.diagnostics, result.texts, color=False)
         files["diagnostics.txt"] = (text.rstrip() or "no findings").encode() + b"\n"
+    if "adopt" in case.outputs:
+        files |= _adopted(case)
     if "envoy" in case.outputs:
         files |= dict(_envoy(case, result))
     if "trace" in case.outputs:
@@ -56,6 +62,20 @@ def _deliver(result: Result) -> dict[str, bytes]:
     output = (result.project.outputs.istio if result.project is not None else None) or IstioOutput()
     tree, _ = delivery_tree(result, output, Path("deliver"))
     return {f"deliver/{path}": content for path, content in tree.files.items()} if tree is not None else {}
+
+
+def _adopted(case: Case) -> dict[str, bytes]:
+    """The intent that the native objects become with what stays native, and the report, as `meshgen adopt` prints them."""
+    from meshgen.adopt.project import adopt_project  # noqa: PLC0415 (only where a case asks for it)
+    from meshgen.adopt.report import render_adoption  # noqa: PLC0415 (as above)
+
+    result = adopt_project(case.source, _options(case))
+    found = render_diagnostics(result.diagnostics, result.texts, color=False)
+    report = "" if result.failed else render_adoption(result.adoption, result.texts)
+    files = {"adopt.txt": (found + report).encode()}
+    if result.adoption.intents or result.adoption.left:
+        files["adopt.yaml"] = dump_documents(list(result.adoption.documents()))
+    return files
 
 
 def _envoy(case: Case, result: Result) -> Iterator[tuple[str, bytes]]:
