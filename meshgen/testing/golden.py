@@ -95,7 +95,14 @@ def render(case: Case) -> dict[str, bytes]:
 
 def stored(case: Case) -> dict[str, bytes]:
     """What the case's folder holds: path → bytes."""
-    names = ("istio.yaml", "diagnostics.txt", "trace.txt", *((README,) if "lesson" in case.outputs else ()))
+    names = (
+        "istio.yaml",
+        "diagnostics.txt",
+        "trace.txt",
+        "adopt.yaml",
+        "adopt.txt",
+        *((README,) if "lesson" in case.outputs else ()),
+    )
     files = [path for name in names if (path := case.directory / name).is_file()]
     files += [path for name in ("envoy", "deliver") for path in (case.directory / name).rglob("*") if path.is_file()]
     return {path.relative_to(case.directory).as_posix(): path.read_bytes() for path in files}
