@@ -103,20 +103,29 @@ if TYPE_CHECKING:
     from meshgen.intent.target import TargetReference as TargetReference
     from meshgen.intent.telemetry import ProxyStats as ProxyStats
     from meshgen.intent.telemetry import Telemetry as Telemetry
+    from meshgen.intent.traffic import BackendUtilization as BackendUtilization
     from meshgen.intent.traffic import ClientTls as ClientTls
     from meshgen.intent.traffic import Connections as Connections
     from meshgen.intent.traffic import ConsistentHash as ConsistentHash
+    from meshgen.intent.traffic import CookieAttribute as CookieAttribute
+    from meshgen.intent.traffic import Http2Keepalive as Http2Keepalive
     from meshgen.intent.traffic import HttpConnections as HttpConnections
     from meshgen.intent.traffic import HttpCookie as HttpCookie
     from meshgen.intent.traffic import LoadBalancer as LoadBalancer
     from meshgen.intent.traffic import Locality as Locality
     from meshgen.intent.traffic import LocalityDistribute as LocalityDistribute
     from meshgen.intent.traffic import LocalityFailover as LocalityFailover
+    from meshgen.intent.traffic import Maglev as Maglev
     from meshgen.intent.traffic import Outliers as Outliers
     from meshgen.intent.traffic import PortTraffic as PortTraffic
+    from meshgen.intent.traffic import RetryBudget as RetryBudget
+    from meshgen.intent.traffic import RingHash as RingHash
     from meshgen.intent.traffic import TcpConnections as TcpConnections
+    from meshgen.intent.traffic import TcpKeepalive as TcpKeepalive
     from meshgen.intent.traffic import Traffic as Traffic
+    from meshgen.intent.traffic import Tunnel as Tunnel
     from meshgen.intent.traffic import Warmup as Warmup
+    from meshgen.intent.traffic import ZoneAware as ZoneAware
     from meshgen.intent.traffic_policy import TrafficPolicy as TrafficPolicy
     from meshgen.intent.virtual_machines import GrpcProbe as GrpcProbe
     from meshgen.intent.virtual_machines import HttpProbe as HttpProbe
@@ -162,8 +171,9 @@ _PARTS = {
     "target": "TargetReference",
     "telemetry": "ProxyStats Telemetry",
     "traffic": (
-        "ClientTls Connections ConsistentHash HttpConnections HttpCookie LoadBalancer Locality LocalityDistribute"
-        " LocalityFailover Outliers PortTraffic TcpConnections Traffic Warmup"
+        "BackendUtilization ClientTls Connections ConsistentHash CookieAttribute Http2Keepalive HttpConnections HttpCookie"
+        " LoadBalancer Locality LocalityDistribute LocalityFailover Maglev Outliers PortTraffic RetryBudget RingHash"
+        " TcpConnections TcpKeepalive Traffic Tunnel Warmup ZoneAware"
     ),
     "traffic_policy": "TrafficPolicy",
     "virtual_machines": "GrpcProbe HttpProbe Join Machine MachineService MachineTemplate Probe TcpProbe VirtualMachines",

@@ -1,10 +1,13 @@
 """The public Python API: the stages as a program calls them."""
 
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 import meshgen
+from meshgen.intent.kinds import KINDS
+from meshgen.intent.model import Model
 from meshgen.mesh import Mesh
 
 PROJECT = "apiVersion: meshgen/v1\nkind: Project\n"
@@ -109,3 +112,22 @@ def test_a_directory_without_a_project_is_a_finding_and_an_empty_mesh(tmp_path: 
     assert (result.failed, result.mesh.services, result.artifacts) == (True, (), ())
     with pytest.raises(meshgen.UnanswerableError, match="there is no gateway"):
         meshgen.trace_request(result, "http://catalog/")
+
+
+def parts_of(kind: object, found: set[type[Model]]) -> set[type[Model]]:
+    """The models that a user may build for a field's type."""
+    if isinstance(kind, type) and issubclass(kind, Model) and kind not in found:
+        found.add(kind)
+        for field in kind.model_fields.values():
+            parts_of(field.annotation, found)
+    for argument in get_args(kind):
+        parts_of(argument, found)
+    return found
+
+
+def test_every_kind_and_part_of_the_language_is_public():
+    found: set[type[Model]] = set()
+    for kind in KINDS.values():
+        parts_of(kind, found)
+    # A rule of Access has a name for each use of it; metadata is given by name.
+    assert {part.__name__ for part in found} - set(meshgen.__all__) == {"ExternalRule", "Metadata"}
