@@ -64,10 +64,20 @@ if TYPE_CHECKING:
     from meshgen.intent.authentication import MutualTls as MutualTls
     from meshgen.intent.authentication import TokenHeader as TokenHeader
     from meshgen.intent.canary import Canary as Canary
+    from meshgen.intent.external_service import ExternalEndpoint as ExternalEndpoint
+    from meshgen.intent.external_service import ExternalService as ExternalService
+    from meshgen.intent.external_service import TlsOrigination as TlsOrigination
+    from meshgen.intent.gateway import CertificateFiles as CertificateFiles
     from meshgen.intent.gateway import Gateway as Gateway
     from meshgen.intent.gateway import GatewayWorkload as GatewayWorkload
     from meshgen.intent.gateway import Listener as Listener
     from meshgen.intent.gateway import ServerTls as ServerTls
+    from meshgen.intent.gateway_deployment import Autoscaling as Autoscaling
+    from meshgen.intent.gateway_deployment import DisruptionBudget as DisruptionBudget
+    from meshgen.intent.gateway_deployment import GatewayDeployment as GatewayDeployment
+    from meshgen.intent.gateway_deployment import GatewayPort as GatewayPort
+    from meshgen.intent.gateway_deployment import GatewayService as GatewayService
+    from meshgen.intent.gateway_deployment import Resources as Resources
     from meshgen.intent.kind import Patch as Patch
     from meshgen.intent.leaves import Pattern as Pattern
     from meshgen.intent.leaves import StringMatch as StringMatch
@@ -155,7 +165,9 @@ _PARTS = {
     ),
     "authentication": "Authentication JwtIssuer MutualTls TokenHeader",
     "canary": "Canary",
-    "gateway": "Gateway GatewayWorkload Listener ServerTls",
+    "external_service": "ExternalEndpoint ExternalService TlsOrigination",
+    "gateway": "CertificateFiles Gateway GatewayWorkload Listener ServerTls",
+    "gateway_deployment": "Autoscaling DisruptionBudget GatewayDeployment GatewayPort GatewayService Resources",
     "kind": "Patch",
     "leaves": "Pattern StringMatch",
     "match": "Match TcpMatch TlsMatch",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeVar, cast
@@ -117,14 +117,24 @@ class Context:
     def servers_for(self, virtual_service: IstioObject[VirtualService], host: str) -> list[ServerOf]:
         """The servers of its gateways that may serve a virtual service for some of a (fully qualified) host."""
         found: dict[tuple[str, int], ServerOf] = {}
+        for owner, server in self._covering(virtual_service, host):
+            if owner in ("", PUBLIC, virtual_service.namespace):
+                found.setdefault((server.gateway.name, server.index), server)
+        return list(found.values())
+
+    def owners_of(self, virtual_service: IstioObject[VirtualService], host: str) -> dict[str, ServerOf]:
+        """The namespaces that servers of its gateways take a host from, with such a server; empty where one takes it from all."""
+        found: dict[str, ServerOf] = {}
+        for owner, server in self._covering(virtual_service, host):
+            found.setdefault(owner, server)
+        return {} if "" in found or PUBLIC in found else found
+
+    def _covering(self, virtual_service: IstioObject[VirtualService], host: str) -> Iterator[tuple[str, ServerOf]]:
         for gateway in self.gateways_for(virtual_service):
             by_host = self._servers(gateway)
             names = [name for name in by_host if overlaps(name, host)] if is_wildcard(host) else covering(host)
             for name in names:
-                for owner, server in by_host.get(name, ()):
-                    if owner in ("", PUBLIC, virtual_service.namespace):
-                        found.setdefault((gateway.name, server.index), server)
-        return list(found.values())
+                yield from by_host.get(name, ())
 
     def _servers(self, gateway: IstioObject[Gateway]) -> Mapping[str, list[tuple[str, ServerOf]]]:
         """Servers by host, with the namespace whose virtual services they take (empty for all)."""

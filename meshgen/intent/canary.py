@@ -8,7 +8,7 @@ from meshgen.intent.kind import Intent
 from meshgen.intent.leaves import DnsLabel
 from meshgen.intent.match import Match
 from meshgen.intent.model import Many, broken
-from meshgen.intent.reference import ServiceName
+from meshgen.intent.reference import RoutedName
 from meshgen.intent.shorts import ONE_OR_MANY
 
 _LATER = {
@@ -29,7 +29,7 @@ class Canary(Intent):
     KIND: ClassVar[str] = "Canary"
     COMPLETED: ClassVar[tuple[str, ...]] = ("weight",)
 
-    service: ServiceName
+    service: RoutedName
     from_: DnsLabel
     """The version that has the requests now."""
     to: DnsLabel

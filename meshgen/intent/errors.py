@@ -39,7 +39,7 @@ def findings(model: type[Model], error: ValidationError, value: Mapping[str, obj
 
 def _is_misspelt(finding: Finding, misspelt: Collection[tuple[JsonPath, str]]) -> bool:
     """Whether a field is only missing because it is written wrongly beside: one fault, one finding."""
-    name = finding.message.split("`")[1] if finding.kind == "missing" else ""
+    name = "".join(finding.message.split("`")[1:2]) if finding.kind == "missing" else ""
     return bool(name) and (finding.path, did_you_mean(name, [name])) in misspelt
 
 

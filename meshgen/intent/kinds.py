@@ -5,6 +5,7 @@ from __future__ import annotations
 from meshgen.intent.access import Access
 from meshgen.intent.authentication import Authentication
 from meshgen.intent.canary import Canary
+from meshgen.intent.external_service import ExternalService
 from meshgen.intent.gateway import Gateway
 from meshgen.intent.kind import Intent
 from meshgen.intent.mesh import Mesh
@@ -17,6 +18,19 @@ from meshgen.intent.virtual_machines import VirtualMachines
 
 KINDS: dict[str, type[Intent]] = {
     kind.KIND: kind
-    for kind in (Access, Authentication, Canary, Gateway, Mesh, Mirror, Route, Service, Telemetry, TrafficPolicy, VirtualMachines)
+    for kind in (
+        Access,
+        Authentication,
+        Canary,
+        ExternalService,
+        Gateway,
+        Mesh,
+        Mirror,
+        Route,
+        Service,
+        Telemetry,
+        TrafficPolicy,
+        VirtualMachines,
+    )
 }
 """In order of their names."""

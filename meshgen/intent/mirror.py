@@ -8,7 +8,7 @@ from meshgen.intent.kind import Intent
 from meshgen.intent.leaves import DnsLabel, Percent
 from meshgen.intent.match import Match
 from meshgen.intent.model import Many
-from meshgen.intent.reference import Destination, ServiceName
+from meshgen.intent.reference import Destination, RoutedName
 from meshgen.intent.shorts import ONE_OR_MANY
 
 
@@ -21,7 +21,7 @@ class Mirror(Intent):
 
     KIND: ClassVar[str] = "Mirror"
 
-    service: ServiceName
+    service: RoutedName
     from_: DnsLabel | None = None
     to: Annotated[Destination, AfterValidator(Destination.as_version)]
     """A bare name is a version of the same service; `{service: …}` names another one."""

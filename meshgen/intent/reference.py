@@ -5,7 +5,7 @@ from typing import Annotated, Any, ClassVar, NamedTuple, Self, TypeAlias
 
 from pydantic import AfterValidator, BeforeValidator, ModelWrapValidatorHandler, WithJsonSchema, model_validator
 
-from meshgen.intent.leaves import DnsLabel, Host, PortNumber
+from meshgen.intent.leaves import DnsLabel, Host, PortNumber, is_host
 from meshgen.intent.model import Model, broken
 from meshgen.istio.hosts import CLUSTER_DOMAIN
 from meshgen.json import JsonObject, JsonValue
@@ -24,6 +24,14 @@ def _service_name(value: Any) -> Any:  # noqa: ANN401 (a stranger's value)
     return f"{value.name}.{value.namespace}" if _is_intent(value, "Service") else value
 
 
+def _routed_name(value: Any) -> Any:  # noqa: ANN401 (a stranger's value)
+    return value.hosts[0] if _is_intent(value, "ExternalService") else _service_name(value)
+
+
+def _check_routed_name(text: str) -> str:
+    return text if is_host(text) and "." in text else _check_service_name(text)
+
+
 def _check_service_name(text: str) -> str:
     if re.fullmatch(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)?", text) is None:
         raise broken(f"`{text}` is not a service: write `name` or `name.namespace`", kind="value")
@@ -37,6 +45,14 @@ ServiceName: TypeAlias = Annotated[
     WithJsonSchema({"type": "string", "description": "A Service: `name`, or `name.namespace` of another namespace."}),
 ]
 """A Service by `name` (of the same namespace) or `name.namespace`; in Python also the Service itself."""
+
+RoutedName: TypeAlias = Annotated[
+    str,
+    AfterValidator(_check_routed_name),
+    BeforeValidator(_routed_name),
+    WithJsonSchema({"type": "string", "description": "A Service, `name` or `name.namespace`, or a host of an ExternalService."}),
+]
+"""A `ServiceName`, or a host of an ExternalService; in Python also the one or the other itself."""
 
 
 def _gateway_name(value: Any) -> Any:  # noqa: ANN401 (a stranger's value)
@@ -59,13 +75,17 @@ GatewayName: TypeAlias = Annotated[
 
 
 def split_service(reference: str, namespace: str) -> tuple[str, str]:
-    """Namespace and name that a `ServiceName` in `namespace` means."""
+    """Namespace and name that a `ServiceName` in `namespace` means; a host is a name without a namespace."""
+    if reference.count(".") > 1:
+        return "", reference
     name, _, other = reference.partition(".")
     return other or namespace, name
 
 
 class Destination(Model):
     """Where requests go: a Service of the mesh, or any `host` that Istio knows, on a `port`, in a `version`.
+
+    A host of an ExternalService stands for it as a Service's name does for the Service.
 
     A Service without a version means **the Service as it routes itself**: a Route that sends to it takes over the Service's own
     rules (header rules, canaries, timeouts) there, so that a gateway and the mesh treat a request alike. `version: "*"` means all
@@ -165,7 +185,9 @@ def _host_parts(host: str) -> dict[str, str]:
 
 
 def from_service(value: Any) -> Any:  # noqa: ANN401 (a stranger's value)
-    """A Service object as a reference to it; anything else as it is."""
+    """A Service object, or an ExternalService by its first host, as a reference to it; anything else as it is."""
+    if _is_intent(value, "ExternalService"):
+        return {"host": value.hosts[0]}
     return {"service": value.name, "namespace": value.namespace} if _is_intent(value, "Service") else value
 
 

@@ -181,7 +181,8 @@ class Call(Model):
         return destination_to_text(long)
 
 
-def _distinct(ports: tuple[Port, ...]) -> tuple[Port, ...]:
+def distinct_ports(ports: tuple[Port, ...]) -> tuple[Port, ...]:
+    """The ports, if no number and no name comes twice."""
     for index, port in enumerate(ports):
         for other in ports[:index]:
             if other.port == port.port and (other.protocol == "UDP") == (port.protocol == "UDP"):
@@ -210,7 +211,7 @@ class Service(Intent):
 
     KIND: ClassVar[str] = "Service"
 
-    ports: Annotated[Many[Port], AfterValidator(_distinct)] | None = None
+    ports: Annotated[Many[Port], AfterValidator(distinct_ports)] | None = None
     """Where absent, the core Service of the same name says them."""
     workload: Workload | None = None
     versions: Annotated[Many[Version], AfterValidator(distinct_versions)] | None = None

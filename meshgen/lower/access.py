@@ -155,7 +155,7 @@ class _Writer:
             key = gateway_key(caller.gateway or "", namespace)
             gateway = self.index.gateways.get(key)
             if gateway is not None:
-                return self._principal(gateway.model.workload_namespace, gateway.model.workload.service_account or "default")
+                return self._principal(gateway.model.workload_namespace, gateway.model.service_account)
             what, hint = f"gateway `{key[1]}`", did_you_mean(key[1], [name for _, name in self.index.gateways])
         message = f"Access `{self.access.model.name}` lets the {what} in, which nobody declares"
         field = "service" if caller.service is not None else "gateway"

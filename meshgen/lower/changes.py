@@ -24,7 +24,7 @@ from meshgen.intent.mirror import Mirror
 from meshgen.istio import virtual_service as istio
 from meshgen.lower.actions import percent
 from meshgen.lower.draft import Draft, Mirrored, Resolver, Target, unknown_version
-from meshgen.lower.index import Index, ServiceKey
+from meshgen.lower.index import Declared, Index, ServiceKey
 from meshgen.lower.matches import Inexpressible, both
 from meshgen.lower.result import Report
 from meshgen.lower.rules import HttpDraft, RuleSet, http_matches
@@ -123,7 +123,8 @@ class Changes:
                 self.report.append(CANARY_WITHOUT_RULE.at(change.at("spec", "from"), message, help=hint))
 
     def _help(self, change: IntentObject[Canary] | IntentObject[Mirror]) -> str:
-        service = next((intent for key, intent in self.index.services.items() if key[1] == change.model.service), None)
+        named = {key[1]: intent for key, intent in self.index.services.items()}
+        service: Declared | None = named.get(change.model.service) or self.index.externals.get(change.model.service)
         names = [version.name for version in service.model.versions or ()] if service is not None else []
         others = [name for name in names if name != change.model.from_]
         return did_you_mean(change.model.from_ or "", others) or "name the version that has the requests now"

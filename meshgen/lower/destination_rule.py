@@ -22,7 +22,7 @@ from meshgen.istio.shared import (
     TCPSettings,
     WorkloadSelector,
 )
-from meshgen.lower.index import Index, host_of
+from meshgen.lower.index import Declared, Index, host_of
 from meshgen.lower.result import Made, make
 
 _SIMPLE: dict[str, Literal["ROUND_ROBIN", "LEAST_REQUEST", "RANDOM", "PASSTHROUGH"]] = {
@@ -63,11 +63,6 @@ def _destination_rule(
 ) -> Made:
     model = service.model
     origins: dict[JsonPath, Origin] = {}
-    subsets = []
-    for position, version in enumerate(model.versions or ()):
-        origins["spec", "subsets", position] = service.item("spec", "versions", position)
-        policy = None if version.traffic is None else traffic_policy(version.traffic)
-        subsets.append(istio.Subset(name=version.name, labels=version.labels, traffic_policy=policy))
     policy = None
     if model.traffic is not None:
         policy = traffic_policy(model.traffic)
@@ -76,11 +71,21 @@ def _destination_rule(
     spec = istio.DestinationRule(
         host=host,
         traffic_policy=policy,
-        subsets=tuple(subsets) or None,
+        subsets=subsets(service, origins),
         export_to=model.export_to,
         workload_selector=selector,
     )
     return make(service, spec, origins=origins)
+
+
+def subsets(service: Declared | IntentObject[TrafficPolicy], origins: dict[JsonPath, Origin]) -> tuple[istio.Subset, ...] | None:
+    """The versions of a service; `origins` gets their places."""
+    found = []
+    for position, version in enumerate(service.model.versions or ()):
+        origins["spec", "subsets", position] = service.item("spec", "versions", position)
+        policy = None if version.traffic is None else traffic_policy(version.traffic)
+        found.append(istio.Subset(name=version.name, labels=version.labels, traffic_policy=policy))
+    return tuple(found) or None
 
 
 def traffic_policy(value: intent.Traffic) -> istio.TrafficPolicy:

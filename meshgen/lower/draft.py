@@ -74,9 +74,9 @@ class Resolver:
 
     def resolve(self, destination: Destination, path: JsonPath) -> Target | None:
         """A destination as a target, None (and a finding) where its version is none of the service's."""
-        if destination.host is not None:
-            return Target(destination.host, None, destination.version, destination.port, follows=False)
         key = self._key(destination)
+        if destination.host is not None and key is None:
+            return Target(destination.host, None, destination.version, destination.port, follows=False)
         if key is None:
             hint = "write `service@version`; a version alone is known inside a Service"
             self.report.append(UNKNOWN_VERSION.at(self.intent.at(*path), "the destination names no service", help=hint))
@@ -91,9 +91,11 @@ class Resolver:
         return Target(host_of(key), key, None if version == ANY_VERSION else version, destination.port, follows)
 
     def _key(self, destination: Destination) -> ServiceKey | None:
+        if destination.host is not None:
+            return ("", destination.host) if destination.host in self.index.externals else None
         if destination.service is None:
             return self.own
-        return destination.namespace or self.intent.model.namespace, destination.service
+        return self.index.key_of(destination.service, destination.namespace or self.intent.model.namespace)
 
     def resolve_all(self, destinations: Sequence[Destination], path: JsonPath) -> tuple[Target, ...] | None:
         """The targets of a rule with `to` or `split` under `path`; None where one of them cannot be."""
@@ -119,7 +121,7 @@ def unknown_version(
     version: str, key: ServiceKey, intent: IntentObject[Intent], path: JsonPath, index: Index
 ) -> Diagnostic | None:
     """The finding about a version that a service of the intents does not have."""
-    service = index.services.get(key)
+    service = index.declared(key)
     if service is None:
         return None
     names = [known.name for known in service.model.versions or ()]

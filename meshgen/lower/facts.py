@@ -148,15 +148,15 @@ def _places(service: IntentObject[Service]) -> Iterator[tuple[Version, Origin]]:
 def _gateway_workloads(index: Index) -> Iterator[core.PodOwner]:
     """The Pods that serve the Gateways, where the tree shows none: each selector once in a namespace, as the first says it."""
     said: set[tuple[str, frozenset[tuple[str, str]]]] = set()
+    deployed = [gateway.model.selector.items() for gateway in index.gateways.values() if gateway.model.deploy is not None]
     for key, gateway in index.gateways.items():
-        workload, namespace = gateway.model.workload, gateway.model.workload_namespace
-        place = (namespace, frozenset(workload.selector.items()))
-        shown = any(workload.selector.items() <= labels.items() for labels, _ in index.workloads.get(namespace, ()))
-        if workload.selector and not shown and place not in said:
+        selector, namespace = gateway.model.selector, gateway.model.workload_namespace
+        place = (namespace, frozenset(selector.items()))
+        shown = any(selector.items() <= labels.items() for labels, _ in index.workloads.get(namespace, ()))
+        if selector and not shown and place not in said and not any(selector.items() <= labels for labels in deployed):
             said.add(place)
-            labels = {**workload.selector, "service.istio.io/canonical-name": key[1]}
-            account = workload.service_account or "default"
-            yield _template(_Group((namespace, key[1]), key[1], labels, {}, account, gateway.origin))
+            labels = {**selector, "service.istio.io/canonical-name": key[1]}
+            yield _template(_Group((namespace, key[1]), key[1], labels, {}, gateway.model.service_account, gateway.origin))
 
 
 @dataclass(frozen=True, slots=True)

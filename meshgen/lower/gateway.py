@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Literal
+
+from msgspec.structs import replace
 
 from meshgen.diagnostics import JsonPath, Origin
 from meshgen.intent.decode import IntentObject
-from meshgen.intent.gateway import Gateway, Listener, ServerTls
+from meshgen.intent.gateway import CertificateFiles, Gateway, Listener, ServerTls
 from meshgen.istio import gateway as istio
-from meshgen.istio.shared import ServerTLSSettings
+from meshgen.istio.shared import ServerTLSSettings, TLSCertificate
 from meshgen.lower.index import Index
 from meshgen.lower.result import Made, make
 
@@ -31,19 +33,21 @@ _VERSIONS: dict[str, Literal["TLS_AUTO", "TLSV1_0", "TLSV1_1", "TLSV1_2", "TLSV1
 
 
 def gateways(index: Index) -> Iterator[Made]:
-    """One for each Gateway intent."""
+    """One for each Gateway intent that has listeners."""
     for gateway in index.of(Gateway):
-        yield _gateway(gateway)
+        if gateway.model.listeners is not None:
+            yield _gateway(gateway, gateway.model.listeners)
 
 
-def _gateway(gateway: IntentObject[Gateway]) -> Made:
+def _gateway(gateway: IntentObject[Gateway], listeners: Sequence[Listener]) -> Made:
     origins: dict[JsonPath, Origin] = {}
     taken: set[str] = set()
-    servers = []
-    for position, listener in enumerate(gateway.model.listeners):
-        origins["spec", "servers", position] = gateway.item("spec", "listeners", position)
-        servers.append(_server(listener, taken))
-    spec = istio.Gateway(selector=gateway.model.workload.selector, servers=tuple(servers))
+    servers: list[istio.Server] = []
+    for position, listener in enumerate(listeners):
+        for server, path in _servers(listener, taken):
+            origins["spec", "servers", len(servers)] = gateway.item("spec", "listeners", position, *path)
+            servers.append(server)
+    spec = istio.Gateway(selector=gateway.model.selector, servers=tuple(servers))
     return make(gateway, spec, origins=origins)
 
 
@@ -51,21 +55,35 @@ def protocol_of(listener: Listener) -> str:
     """What a listener speaks: as it says, or as its TLS mode has it."""
     if listener.protocol is not None:
         return listener.protocol
+    if listener.certificates is not None:
+        return "HTTPS"
     if listener.tls is None:
         return "HTTP"
     return "TLS" if listener.tls.mode in {"passthrough", "autoPassthrough"} else "HTTPS"
 
 
-def _server(listener: Listener, taken: set[str]) -> istio.Server:
+def _servers(listener: Listener, taken: set[str]) -> Iterator[tuple[istio.Server, JsonPath]]:
+    """The servers of a listener, and where in it each was written: one for each certificate."""
+    if listener.certificates is None:
+        tls = None if listener.tls is None else _tls(listener.tls)
+        if listener.redirect_to_https:
+            tls = ServerTLSSettings(https_redirect=True)
+        yield _server(listener, listener.hosts or (), tls, taken), ()
+        return
+    common = ServerTLSSettings(mode="SIMPLE") if listener.tls is None else _tls(listener.tls)
+    for host, credential in listener.certificates.items():
+        yield _server(listener, (host,), replace(common, credential_name=credential), taken), ("certificates", host)
+
+
+def _server(listener: Listener, hosts: Sequence[str], tls: ServerTLSSettings | None, taken: set[str]) -> istio.Server:
     protocol = protocol_of(listener)
-    name = listener.port_name or _port_name(f"{protocol.lower()}-{listener.port}", taken)
+    name = listener.port_name
+    if name is None or listener.certificates is not None:
+        name = _port_name(name or f"{protocol.lower()}-{listener.port}", taken)
     taken.add(name)
-    tls = None if listener.tls is None else _tls(listener.tls)
-    if listener.redirect_to_https:
-        tls = ServerTLSSettings(https_redirect=True)
     return istio.Server(
         name=listener.name,
-        hosts=listener.hosts,
+        hosts=tuple(hosts),
         port=istio.GatewayPort(name=name, number=listener.port, protocol=protocol, target_port=listener.target_port),
         bind=listener.bind,
         tls=tls,
@@ -82,6 +100,12 @@ def _port_name(name: str, taken: set[str]) -> str:
     return free
 
 
+def _files(files: CertificateFiles) -> TLSCertificate:
+    return TLSCertificate(
+        server_certificate=files.server_certificate, private_key=files.private_key, ca_certificates=files.ca_certificates
+    )
+
+
 def _tls(tls: ServerTls) -> ServerTLSSettings:
     return ServerTLSSettings(
         mode=_MODES[tls.mode],
@@ -90,6 +114,7 @@ def _tls(tls: ServerTls) -> ServerTLSSettings:
         ca_cert_credential_name=tls.ca_cert_credential,
         server_certificate=tls.server_certificate,
         private_key=tls.private_key,
+        tls_certificates=None if tls.certificate_files is None else tuple(map(_files, tls.certificate_files)),
         ca_certificates=tls.ca_certificates,
         ca_crl=tls.ca_crl,
         subject_alt_names=tls.subject_alt_names,

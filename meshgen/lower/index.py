@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TypeVar, cast
+from typing import TypeAlias, TypeVar, cast
 
 from meshgen import kubernetes
 from meshgen.diagnostics import did_you_mean
 from meshgen.intent.canary import Canary
 from meshgen.intent.decode import IntentObject
+from meshgen.intent.external_service import ExternalService
 from meshgen.intent.gateway import Gateway
 from meshgen.intent.kind import Intent
 from meshgen.intent.mesh import Mesh
@@ -19,6 +20,9 @@ from meshgen.intent.reference import split_service
 from meshgen.intent.service import Service
 from meshgen.istio.hosts import service_host
 from meshgen.istio.mesh_config import MeshConfig
+from meshgen.istio.object import IstioObject
+from meshgen.istio.service_entry import ServiceEntry
+from meshgen.istio.struct import IstioStruct
 from meshgen.istio.versions import DEFAULT_TARGET, IstioVersion
 from meshgen.kubernetes import CoreFacts
 from meshgen.values import Protocol, protocol_of_port
@@ -26,12 +30,34 @@ from meshgen.values import Protocol, protocol_of_port
 I = TypeVar("I", bound=Intent)  # noqa: E741 (I for intent, as T for type)
 
 ServiceKey = tuple[str, str]
-"""Namespace and name."""
+"""Namespace and name; of an ExternalService no namespace, and the host."""
+
+Declared: TypeAlias = IntentObject[Service] | IntentObject[ExternalService]
+"""What has versions and rules of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How clients get to the hosts of an ExternalService that goes through an egress gateway."""
+
+    gateway: IntentObject[Gateway]
+    front: str  # host of the core Service in front of the gateway
+    owner: IntentObject[ExternalService]
+
+    @property
+    def name(self) -> str:
+        """The Istio Gateway that has the listeners for it, by its full name."""
+        return f"{self.owner.model.namespace}/{self.owner.model.name}-egress"
+
+
+def subset_at_gateway(host: str) -> str:
+    """The subset by which a gateway's DestinationRule knows the way to a host."""
+    return host.lower().replace(".", "-").replace("_", "-")
 
 
 def host_of(key: ServiceKey) -> str:
     """The service's host, fully qualified."""
-    return service_host(key[1], key[0])
+    return service_host(key[1], key[0]) if key[0] else key[1]
 
 
 @dataclass(frozen=True)
@@ -44,6 +70,9 @@ class Index:
     canaries: Mapping[ServiceKey, list[IntentObject[Canary]]] = field(default_factory=dict)
     mirrors: Mapping[ServiceKey, list[IntentObject[Mirror]]] = field(default_factory=dict)
     gateways: Mapping[ServiceKey, IntentObject[Gateway]] = field(default_factory=dict)
+    externals: Mapping[str, IntentObject[ExternalService]] = field(default_factory=dict)  # by host
+    entries: Mapping[str, str] = field(default_factory=dict)  # hosts of ServiceEntries and their namespaces, natives included
+    ways: Mapping[str, Way] = field(default_factory=dict)  # by host
     mesh: IntentObject[Mesh] | None = None
     config: MeshConfig = field(default_factory=MeshConfig)
     target: IstioVersion = DEFAULT_TARGET  # the release of Istio that the objects are for
@@ -80,10 +109,22 @@ class Index:
 
     def knows_service(self, key: ServiceKey) -> bool:
         """Whether an intent or a core Service declares it."""
-        return key in self.services or key in self.core_services
+        return key in self.services or key in self.core_services or (not key[0] and key[1] in self.externals)
+
+    def declared(self, key: ServiceKey) -> Declared | None:
+        """The intent that declares a service."""
+        return self.services.get(key) if key[0] else self.externals.get(key[1])
+
+    def key_of(self, service: str, namespace: str) -> ServiceKey:
+        """What `service` of `namespace` means: that Service, or where there is none the host `service.namespace`."""
+        key = (namespace, service)
+        host = f"{service}.{namespace}"
+        return ("", host) if host in self.entries and not self.knows_service(key) else key
 
     def suggestion(self, key: ServiceKey) -> str:
         """`did you mean …?` for a service that nobody declares."""
+        if not key[0]:
+            return did_you_mean(key[1], self.externals) or "no ExternalService has this host"
         names = [name for namespace, name in (*self.services, *self.core_services) if namespace == key[0]]
         elsewhere = [other for other in (*self.services, *self.core_services) if other[1] == key[1]]
         if elsewhere:
@@ -100,7 +141,7 @@ class Index:
 
     def ports_of(self, key: ServiceKey) -> Sequence[tuple[int, Protocol]]:
         """The ports of a service and what they speak: the intent's, else the core Service's; empty where unknown."""
-        intent = self.services.get(key)
+        intent = self.declared(key)
         if intent is not None and intent.model.ports is not None:
             return [(port.port, Protocol(port.protocol)) for port in intent.model.ports]
         core = self.core_services.get(key)
@@ -128,14 +169,23 @@ class Index:
 
 
 def build_index(
-    intents: Sequence[IntentObject[Intent]], facts: CoreFacts, config: MeshConfig, target: IstioVersion = DEFAULT_TARGET
+    intents: Sequence[IntentObject[Intent]],
+    facts: CoreFacts,
+    config: MeshConfig,
+    natives: Iterable[IstioObject[IstioStruct]] = (),
+    target: IstioVersion = DEFAULT_TARGET,
 ) -> Index:
     """The index of intents that are in order and each given once."""
+    externals: dict[str, IntentObject[ExternalService]] = {}
+    for intent in intents:
+        if isinstance(intent.model, ExternalService):
+            for host in intent.model.hosts:
+                externals.setdefault(host, cast("IntentObject[ExternalService]", intent))
     by_service: dict[type, dict[ServiceKey, list[IntentObject[Intent]]]] = {Canary: {}, Mirror: {}}
     for intent in intents:
         model = intent.model
         if isinstance(model, Canary | Mirror):
-            key = split_service(model.service, model.namespace)
+            key = ("", model.service) if model.service in externals else split_service(model.service, model.namespace)
             by_service[type(model)].setdefault(key, []).append(intent)
     return Index(
         intents=intents,
@@ -144,10 +194,16 @@ def build_index(
         canaries=cast("dict[ServiceKey, list[IntentObject[Canary]]]", by_service[Canary]),
         mirrors=cast("dict[ServiceKey, list[IntentObject[Mirror]]]", by_service[Mirror]),
         gateways=_by_key(intents, Gateway),
+        externals=externals,
+        entries={**_native_entries(natives), **{host: intent.model.namespace for host, intent in externals.items()}},
         mesh=next((cast("IntentObject[Mesh]", intent) for intent in intents if isinstance(intent.model, Mesh)), None),
         config=config,
         target=target,
     )
+
+
+def _native_entries(natives: Iterable[IstioObject[IstioStruct]]) -> dict[str, str]:
+    return {host: native.namespace for native in natives if isinstance(native.spec, ServiceEntry) for host in native.spec.hosts}
 
 
 def _by_key(intents: Iterable[IntentObject[Intent]], kind: type[I]) -> dict[ServiceKey, IntentObject[I]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from meshgen.diagnostics import Diagnostic, Related, sort_diagnostics
 from meshgen.diagnostics.catalogue.lower import DECLARED_TWICE, OBJECT_TAKEN
@@ -18,8 +19,11 @@ from meshgen.lower.authentication import authentications
 from meshgen.lower.calls import check_calls
 from meshgen.lower.changes import Changes
 from meshgen.lower.destination_rule import destination_rules, traffic_policies
+from meshgen.lower.egress import egress_objects, find_ways
+from meshgen.lower.external_service import external_services
 from meshgen.lower.facts import with_intents, with_objects
 from meshgen.lower.gateway import gateways
+from meshgen.lower.gateway_deployment import gateway_deployments
 from meshgen.lower.index import Index, build_index
 from meshgen.lower.machine_files import machine_files
 from meshgen.lower.mesh import mesh_objects
@@ -52,7 +56,9 @@ def lower(
     report: Report = []
     distinct = _each_once(intents, report)
     mesh = next((intent.model for intent in distinct if isinstance(intent.model, Mesh)), None)
-    index = build_index(distinct, facts, mesh_config(mesh, facts.mesh_configs, report), target)
+    index = build_index(distinct, facts, mesh_config(mesh, facts.mesh_configs, report), natives, target)
+    if index.externals:
+        index = replace(index, ways=find_ways(index, report))
     check_calls(index, natives, report)
     changes: list[PodChange] = []
     given = [*_objects(index, report), *telemetries(index, report, changes)]
@@ -74,9 +80,12 @@ def _objects(index: Index, report: Report) -> Iterator[Made]:
     changes = Changes(index, report)
     yield from mesh_objects(index)
     yield from gateways(index)
+    yield from gateway_deployments(index)
     yield from virtual_services(index, RuleBook(index, report), changes, report)
     yield from destination_rules(index)
     yield from traffic_policies(index)
+    yield from external_services(index)
+    yield from egress_objects(index)
     yield from sidecars(index, report)
     yield from authentications(index, report)
     yield from authorization_policies(index, report)

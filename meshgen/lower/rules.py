@@ -24,7 +24,7 @@ from meshgen.istio import virtual_service as istio
 from meshgen.lower.actions import actions_of, percent
 from meshgen.lower.combine import combine
 from meshgen.lower.draft import Draft, Mirrored, Resolver, Target
-from meshgen.lower.index import Index, ServiceKey, host_of
+from meshgen.lower.index import Declared, Index, ServiceKey, host_of, subset_at_gateway
 from meshgen.lower.matches import Inexpressible, Matches, http_match
 from meshgen.lower.result import Report
 from meshgen.values import Protocol
@@ -32,6 +32,9 @@ from meshgen.values import Protocol
 HttpDraft: TypeAlias = Draft[istio.HTTPMatchRequest]
 TcpDraft: TypeAlias = Draft[istio.L4MatchAttributes]
 TlsDraft: TypeAlias = Draft[istio.TLSMatchAttributes]
+
+MESH = "mesh"
+"""The gateway that all sidecars are."""
 
 _EVERYTHING = istio.HTTPMatchRequest()
 _SNIFFED = (Protocol.UNSUPPORTED, Protocol.UDP)
@@ -68,7 +71,8 @@ class RuleBook:
         known = self._own.get(key)
         if known is None:
             self._open.append(key)
-            known = self._own[key] = self._draft_service(self.index.services[key], key)
+            declared = self.index.declared(key)
+            known = self._own[key] = RuleSet() if declared is None else self._draft_service(declared, key)
             self._open.pop()
         return known
 
@@ -81,17 +85,18 @@ class RuleBook:
             tuple(self._tls(route.tls or (), intent, None)),
         )
 
-    def _draft_service(self, intent: IntentObject[Service], key: ServiceKey) -> RuleSet:
+    def _draft_service(self, intent: Declared, key: ServiceKey) -> RuleSet:
         service = intent.model
-        if not (service.routes or service.tcp or service.tls):
+        tls = service.tls if isinstance(service, Service) else None  # an ExternalService has none of these
+        if not (service.routes or service.tcp or tls):
             return self._implied(intent, key)
         return RuleSet(
             tuple(self._http(service.routes or (), intent, key, "routes")),
             tuple(self._tcp(service.tcp or (), intent, key)),
-            tuple(self._tls(service.tls or (), intent, key)),
+            tuple(self._tls(tls or (), intent, key)),
         )
 
-    def _implied(self, intent: IntentObject[Service], key: ServiceKey) -> RuleSet:
+    def _implied(self, intent: Declared, key: ServiceKey) -> RuleSet:
         """All requests to the version that a canary or mirror starts from: it says who has them now."""
         changes = (*self.index.canaries.get(key, ()), *self.index.mirrors.get(key, ()))
         if not changes:
@@ -117,9 +122,9 @@ class RuleBook:
         """The draft, or in its place the own rules of the service that it sends to."""
         for target in draft.targets:
             service = target.service
-            if not target.follows or service is None or service not in self.index.services or service in self._open:
+            if not target.follows or service is None or self.index.declared(service) is None or service in self._open:
                 continue
-            own = self.of_service(service).http
+            own = self._seen_from_outside(service)
             if own and len(draft.targets) == 1:
                 yield from self._combined(draft, own, intent)
                 return
@@ -128,11 +133,20 @@ class RuleBook:
                 return
         yield draft
 
+    def _seen_from_outside(self, key: ServiceKey) -> tuple[HttpDraft, ...]:
+        """The HTTP rules of a service, for others that send to it: those of a host behind an egress gateway hold there."""
+        way = None if key[0] else self.index.ways.get(key[1])
+        if way is None:
+            return self.of_service(key).http
+        target = Target(way.front, None, subset_at_gateway(key[1]), _http_port(self.index.ports_of(key)), follows=False)
+        return (Draft((), (target,), {}, way.owner.at("spec", "through")),)
+
     def _refuse_split(self, service: ServiceKey, origin: Origin) -> None:
         name = service[1]
         message = f"the split sends to `{name}` without a version, and `{name}` has rules of its own"
         hint = f"write `{name}@` and a version, or `{name}@*` for all endpoints"
-        related = [Related(self.index.services[service].origin, f"`{name}` is declared here")]
+        declared = self.index.declared(service)
+        related = [Related(declared.origin, f"`{name}` is declared here")] if declared is not None else []
         self.report.append(SPLIT_WITHOUT_VERSION.at(origin, message, help=hint, related=related))
 
     def _combined(self, outer: HttpDraft, own: Sequence[HttpDraft], intent: IntentObject[Intent]) -> Iterator[HttpDraft]:
@@ -185,6 +199,15 @@ def implied_rules(target: Target, ports: Sequence[tuple[int, Protocol]], origin:
         tcp=(Draft(tuple(tcp), (target,), {}, origin),) if tcp else (),
         tls=(Draft(tuple(tls), (target,), {}, origin),) if tls else (),
     )
+
+
+def _http_port(ports: Iterable[tuple[int, Protocol]]) -> int | None:
+    return next((port for port, protocol in ports if protocol.is_http), None)
+
+
+def with_ports(targets: Iterable[Target], port: int | None) -> tuple[Target, ...]:
+    """The targets, those without a port on this one."""
+    return tuple(replace(target, port=target.port or port) for target in targets)
 
 
 def http_matches(matches: Sequence[Match] | None, namespace: str) -> Matches:

@@ -11,6 +11,7 @@ from meshgen.intent.decode import IntentObject
 from meshgen.intent.reference import split_service
 from meshgen.intent.service import Call, Service
 from meshgen.istio import sidecar as istio
+from meshgen.istio.hosts import covering
 from meshgen.lower.index import Index, ServiceKey, host_of
 from meshgen.lower.result import Made, Report, make
 
@@ -40,7 +41,7 @@ def _sidecar(
     namespace = key[0]
     hosts: dict[str, Origin] = {}
     for position, call in enumerate(service.model.calls or ()):
-        hosts.setdefault(_egress_host(call, namespace), service.item("spec", "calls", position))
+        hosts.setdefault(_egress_host(call, namespace, index), service.item("spec", "calls", position))
     for callee, origin in sorted(admitted.items(), key=lambda item: item[0]):
         hosts.setdefault(f"{callee[0]}/{host_of(callee)}", origin)
     hosts.setdefault(f"{index.root_namespace}/*", service.item("spec", "calls"))
@@ -54,12 +55,13 @@ def _sidecar(
     return make(service, spec, origins=origins)
 
 
-def _egress_host(call: Call, namespace: str) -> str:
-    """`namespace/host`, as a Sidecar writes it; a host that is no Service may be declared in any namespace."""
-    if call.host is not None:
-        return f"*/{call.host}"
-    key = (call.namespace or namespace, call.service or "")
-    return f"{key[0]}/{host_of(key)}"
+def _egress_host(call: Call, namespace: str, index: Index) -> str:
+    """`namespace/host`, as a Sidecar writes it; a host that no ServiceEntry names may be declared in any namespace."""
+    key = index.key_of(call.service or "", call.namespace or namespace) if call.host is None else ("", call.host)
+    if key[0]:
+        return f"{key[0]}/{host_of(key)}"
+    known = next((host for host in covering(key[1]) if host in index.entries), None)  # `*.example.com` is imported as a whole
+    return f"*/{key[1]}" if known is None else f"{index.entries[known]}/{known}"
 
 
 def _admitted(index: Index) -> dict[ServiceKey, dict[ServiceKey, Origin]]:

@@ -77,5 +77,4 @@ def _gateway(policy: Targeted, key: ServiceKey, index: Index, report: Report) ->
         hint = did_you_mean(key[1], names) or "name the Pods instead: `workload: {selector: …}`"
         report.append(UNKNOWN_INTENT_REFERENCE.at(policy.at("spec", "gateway"), message, help=hint))
         return None
-    workload = gateway.model.workload
-    return Scope(gateway.model.workload_namespace, _selector(workload.selector), key[1])
+    return Scope(gateway.model.workload_namespace, _selector(gateway.model.selector), key[1])

@@ -15,11 +15,10 @@ from meshgen.istio import virtual_service as istio
 from meshgen.istio.hosts import SERVICE_SUFFIX, fully_qualified, service_host
 from meshgen.lower.changes import Changes
 from meshgen.lower.draft import Target
+from meshgen.lower.egress import legs
 from meshgen.lower.index import Index, host_of
 from meshgen.lower.result import Made, Report, make
-from meshgen.lower.rules import HttpDraft, RuleBook, RuleSet, gateway_names
-
-MESH = "mesh"
+from meshgen.lower.rules import MESH, HttpDraft, RuleBook, RuleSet, gateway_names
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +62,12 @@ def _speakers(index: Index, book: RuleBook, changes: Changes) -> Iterator[Speake
         rules = changes.apply(book.of_service(key))
         if rules.http or rules.tcp or rules.tls:
             yield Speaker(service, 0, (host_of(key),), (MESH,), rules, service.model.export_to)
+    for host, external in index.externals.items():
+        way = index.ways.get(host)
+        own = book.of_service(("", host))
+        rules = changes.apply(own if way is None else legs(way, host, own))
+        if rules.http or rules.tcp or rules.tls:
+            yield Speaker(external, 0, (host,), (MESH,) if way is None else (way.name, MESH), rules, external.model.export_to)
     for route in index.of(Route):
         rules = changes.apply(book.of_route(route))
         if rules.http or rules.tcp or rules.tls:

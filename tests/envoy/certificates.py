@@ -45,6 +45,13 @@ class Authority:
         self._issue(directory, x509.DNSName(host), ("tls.crt", "tls.key", "ca.crt"))
         return directory
 
+    def revocations(self, file: Path) -> Path:
+        """A list of revoked certificates with nobody on it."""
+        builder = x509.CertificateRevocationListBuilder().issuer_name(self._name).last_update(_START).next_update(_END)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(builder.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
+        return file
+
     def workload(self, certificates: Path, identity: str) -> Path:
         """A workload's certificate in the certificate directory of its proxy; `identity` without `spiffe://`."""
         name = x509.UniformResourceIdentifier(f"spiffe://{identity}")

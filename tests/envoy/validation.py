@@ -14,9 +14,11 @@ Json: TypeAlias = Any
 
 
 def real_files(directory: Path) -> dict[str, str]:
-    """A certificate, its key and its root, by the fields that name such files."""
-    place = Authority().credential(directory / "credential", "shop.example.com")
-    names = {"certificate_chain": "tls.crt", "private_key": "tls.key", "trusted_ca": "ca.crt"}
+    """A certificate, its key, its root and who is revoked, by the fields that name such files."""
+    authority = Authority()
+    place = authority.credential(directory / "credential", "shop.example.com")
+    authority.revocations(place / "ca.crl")
+    names = {"certificate_chain": "tls.crt", "private_key": "tls.key", "trusted_ca": "ca.crt", "crl": "ca.crl"}
     return {key: str(place / name) for key, name in names.items()}
 
 

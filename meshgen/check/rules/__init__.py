@@ -8,6 +8,7 @@ from meshgen.check.rules.gateway import (
     mg0502_tls_mismatch,
     mg0503_plaintext_beside_tls,
     mg0504_routes_behind_passthrough,
+    mg0505_host_of_another_namespace,
 )
 from meshgen.check.rules.references import (
     mg0104_unknown_service,
@@ -91,6 +92,7 @@ RULES: tuple[Rule, ...] = (
     mg0502_tls_mismatch.RULE,
     mg0503_plaintext_beside_tls.RULE,
     mg0504_routes_behind_passthrough.RULE,
+    mg0505_host_of_another_namespace.RULE,
     mg0601_retries_cut_by_timeout.RULE,
     mg0602_failover_without_outlier_detection.RULE,
     mg0603_subset_policy_replaces.RULE,

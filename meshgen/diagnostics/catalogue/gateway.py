@@ -87,3 +87,28 @@ spec: {hosts: [shop.example.com], gateways: [edge], http: [...]}     # never use
 Terminate TLS at the gateway (`mode: SIMPLE`), or write `tls` rules with `sniHosts`.
 """,
 )
+
+HOST_OF_ANOTHER_NAMESPACE = Code(
+    number="MG0505",
+    slug="host-of-another-namespace",
+    severity=Severity.WARNING,
+    title="a gateway takes a virtual service's host from other namespaces only",
+    page="""
+Who owns a gateway gives hosts to namespaces: a server with the host `forum/forum.example.com` takes virtual services of the
+namespace `forum` for it, and no others. A virtual service of another namespace changes nothing at that gateway.
+
+```yaml
+kind: Gateway
+metadata: {name: public, namespace: platform}
+spec:
+  workload: {selector: {istio: ingressgateway}}
+  listeners: [{port: 80, hosts: [forum/forum.example.com]}]
+---
+kind: Route
+metadata: {name: stolen, namespace: shop}
+spec: {gateways: [platform/public], hosts: [forum.example.com], rules: [{to: webapp}]}
+```
+
+Write the Route in the namespace that has the host, or ask the gateway's owner to add it for this namespace.
+""",
+)

@@ -385,6 +385,15 @@ GATEWAY = (
         good=gateway(TLS_SERVER)
         + route("{hosts: [a.example], gateways: [edge], http: [{route: [{destination: {host: catalog}}]}]}"),
     ),
+    Case(
+        "MG0505",
+        bad=gateway("{port: {number: 80, name: http, protocol: HTTP}, hosts: [forum/a.example]}")
+        + route("{hosts: [a.example], gateways: [edge], http: []}"),
+        place="spec.hosts[0]",
+        message="gateway `edge` takes `a.example` from namespace `forum` only, not from virtual service `web` of `shop`",
+        good=gateway("{port: {number: 80, name: http, protocol: HTTP}, hosts: [forum/a.example, shop/a.example]}")
+        + route("{hosts: [a.example], gateways: [edge], http: []}"),
+    ),
 )
 
 RESILIENCE = (

@@ -317,9 +317,9 @@ def test_every_mistake_of_a_document_is_found_in_one_run():
         ("apiVersion: meshgen/v1\nkind: Servce", "MG0050", "meshgen has no kind `Servce`", "did you mean `Service`?"),
         ("apiVersion: meshgen/v2\nkind: Service", "MG0050", "meshgen has no API version `meshgen/v2`", "write `meshgen/v1`"),
         (
-            "apiVersion: meshgen/v1\nkind: ExternalService",
+            "apiVersion: meshgen/v1\nkind: TrafficTest",
             "MG0057",
-            "the kind `ExternalService` is not supported yet",
+            "the kind `TrafficTest` is not supported yet",
             "write the Istio objects beside the intent",
         ),
     ],

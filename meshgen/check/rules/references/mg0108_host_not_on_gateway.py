@@ -24,7 +24,7 @@ def find(context: Context) -> Iterator[Answer]:
         gateways = context.gateways_for(holder)
         for index, written in enumerate(holder.spec.hosts or () if gateways else ()):
             host = context.mesh.fqdn(written, holder.namespace)
-            if not context.servers_for(holder, host):
+            if not context.servers_for(holder, host) and not context.owners_of(holder, host):  # MG0505 says the latter
                 yield _finding(context, holder, index, gateways)
 
 
