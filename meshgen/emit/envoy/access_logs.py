@@ -64,21 +64,22 @@ def access_logs(mesh: Mesh, proxy: Proxy, *, server: bool) -> tuple[JsonObject, 
     config = mesh.config
     telemetries = mesh.telemetries(proxy.namespace, proxy.labels)
     levels = [found.spec.access_logging for found in telemetries if found.spec.access_logging]
-    if not levels:
+    defaults = config.default_providers.access_logging or ()
+    if not levels and not defaults:
         return (_standard(config),) if config.access_log_file else ()
     providers = providers_by_name(config)
     logs: list[JsonObject] = []
-    for name, expression in _in_effect(levels, server=server).items():
+    for name, expression in _in_effect(levels, defaults, server=server).items():
         log = _standard(config) if name == _STANDARD and name not in providers else _log(providers.get(name), config)
         if log is not None:
             logs.append(_filtered(log, expression))
     return tuple(logs)
 
 
-def _in_effect(levels: Sequence[tuple[AccessLogging, ...]], *, server: bool) -> Mapping[str, str]:
-    """Providers with their filters: each level replaces the providers of the one before it, or refines them."""
-    known: tuple[str, ...] = ()
-    filters: dict[str, str] = {}
+def _in_effect(levels: Sequence[tuple[AccessLogging, ...]], defaults: Sequence[str], *, server: bool) -> Mapping[str, str]:
+    """Providers with their filters: each level replaces the providers of the one before it (the mesh's defaults), or refines them."""
+    known = tuple(defaults)
+    filters: dict[str, str] = dict.fromkeys(defaults, "")
     for level in levels:
         named = tuple(dict.fromkeys(ref.name for entry in level for ref in entry.providers or ()))
         known = named or known

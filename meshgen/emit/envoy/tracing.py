@@ -20,7 +20,7 @@ _DEFAULT_SAMPLING = 1.0
 
 def tracing(mesh: Mesh, proxy: Proxy, *, server: bool) -> JsonObject | None:
     """`HttpConnectionManager.tracing`; None where no provider takes spans."""
-    provider, disabled = "", False
+    provider, disabled = next(iter(mesh.config.default_providers.tracing or ()), ""), False
     sampling: float | None = None
     tags: Mapping[str, CustomTag] = {}
     for telemetry in mesh.telemetries(proxy.namespace, proxy.labels):

@@ -119,3 +119,25 @@ spec: {tracing: [{providers: [{name: dd}]}], accessLogging: [{providers: [{name:
         "metrics",
         "tracing",
     ]
+
+
+def test_the_default_providers_of_the_mesh_are_carried_over():
+    config = (
+        "{extensionProviders: [{name: otel, opentelemetry: {service: shop/catalog, port: 8000}},"
+        " {name: short, envoyFileAccessLog: {path: /dev/stderr, logFormat: {text: '%PROTOCOL%'}}}],"
+        " defaultProviders: {tracing: [otel], accessLogging: [short]}}"
+    )
+    snapshot, _ = emitted(CATALOG_SERVICE, WEBAPP, config)
+    found = manager(listener(snapshot, "0.0.0.0_8000")["filter_chains"][0])
+    assert found["tracing"]["provider"]["name"] == "envoy.tracers.opentelemetry"
+    assert [log["typed_config"]["path"] for log in found["access_log"]] == ["/dev/stderr"]
+    telemetry = """
+apiVersion: telemetry.istio.io/v1
+kind: Telemetry
+metadata: {name: all, namespace: shop}
+spec: {accessLogging: [{filter: {expression: response.code >= 400}}]}
+---
+"""
+    snapshot, _ = emitted(CATALOG_SERVICE + telemetry, WEBAPP, config)
+    (log,) = manager(listener(snapshot, "0.0.0.0_8000")["filter_chains"][0])["access_log"]
+    assert "extension_filter" in log["filter"]
