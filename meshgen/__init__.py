@@ -94,8 +94,15 @@ if TYPE_CHECKING:
     from meshgen.intent.metrics import NewMetric as NewMetric
     from meshgen.intent.mirror import Mirror as Mirror
     from meshgen.intent.model import IntentError as IntentError
+    from meshgen.intent.observability import GoldenSignals as GoldenSignals
+    from meshgen.intent.observability import Kiali as Kiali
+    from meshgen.intent.observability import KialiGrafana as KialiGrafana
+    from meshgen.intent.observability import KialiTracing as KialiTracing
+    from meshgen.intent.observability import Observability as Observability
+    from meshgen.intent.observability import PrometheusScrape as PrometheusScrape
     from meshgen.intent.observation import AccessLog as AccessLog
     from meshgen.intent.observation import LogRule as LogRule
+    from meshgen.intent.observation import ProxyStats as ProxyStats
     from meshgen.intent.observation import TagSource as TagSource
     from meshgen.intent.observation import Tracing as Tracing
     from meshgen.intent.reference import Destination as Destination
@@ -111,7 +118,6 @@ if TYPE_CHECKING:
     from meshgen.intent.service import Version as Version
     from meshgen.intent.service import Workload as Workload
     from meshgen.intent.target import TargetReference as TargetReference
-    from meshgen.intent.telemetry import ProxyStats as ProxyStats
     from meshgen.intent.telemetry import Telemetry as Telemetry
     from meshgen.intent.traffic import BackendUtilization as BackendUtilization
     from meshgen.intent.traffic import ClientTls as ClientTls
@@ -175,13 +181,14 @@ _PARTS = {
     "metrics": "MetricChange MetricOverride MetricTag Metrics NewMetric",
     "mirror": "Mirror",
     "model": "IntentError",
-    "observation": "AccessLog LogRule TagSource Tracing",
+    "observability": "GoldenSignals Kiali KialiGrafana KialiTracing Observability PrometheusScrape",
+    "observation": "AccessLog LogRule ProxyStats TagSource Tracing",
     "reference": "Destination",
     "route": "Route",
     "rule": "Rule Share TcpRule TlsRule",
     "service": "Call Endpoint Port Service Version Workload",
     "target": "TargetReference",
-    "telemetry": "ProxyStats Telemetry",
+    "telemetry": "Telemetry",
     "traffic": (
         "BackendUtilization ClientTls Connections ConsistentHash CookieAttribute Http2Keepalive HttpConnections HttpCookie"
         " LoadBalancer Locality LocalityDistribute LocalityFailover Maglev Outliers PortTraffic RetryBudget RingHash"

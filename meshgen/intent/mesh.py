@@ -9,6 +9,7 @@ from meshgen.intent.authentication import Mode
 from meshgen.intent.kind import Intent
 from meshgen.intent.leaves import DnsLabel, Duration
 from meshgen.intent.model import Many, Model, broken
+from meshgen.intent.observability import Observability
 from meshgen.intent.observation import AccessLog, Tracing
 from meshgen.intent.traffic import Locality, TcpKeepalive
 
@@ -69,6 +70,7 @@ class Mesh(Intent):
     providers: Many[dict[str, Any]] | None = None
     """Extension providers, as MeshConfig has them: each with a `name`."""
     proxy: ProxyDefaults | None = None
+    observability: Observability | None = None
 
     if TYPE_CHECKING:
 

@@ -117,3 +117,22 @@ class Tracing(Model):
     """Istio's own tags, such as `istio.canonical_service`; on where absent."""
     context_propagation: bool | None = None
     """`false`: the proxy adds no trace headers to requests."""
+
+
+class ProxyStats(Model):
+    """Envoy's own statistics, by their names, that a proxy reports beside Istio's few.
+
+    A proxy reads this when it starts, from its Pod's annotation `proxy.istio.io/config` (`proxyStatsMatcher`).
+    """
+
+    prefixes: Annotated[Many[str], LIST] | None = None
+    """`cluster.outbound|80||catalog.shop`, as `istioctl proxy-config cluster` names clusters."""
+    suffixes: Annotated[Many[str], LIST] | None = None
+    regexes: Annotated[Many[str], LIST] | None = None
+    """RE2, the whole name."""
+
+    @model_validator(mode="after")
+    def _some(self) -> Self:
+        if not (self.prefixes or self.suffixes or self.regexes):
+            raise broken("`stats` names no statistics", help="write `prefixes`, `suffixes` or `regexes`", kind="missing")
+        return self

@@ -7,30 +7,11 @@ from pydantic import model_validator
 from meshgen.intent.access import Target, check_target
 from meshgen.intent.kind import Intent
 from meshgen.intent.metrics import Metrics
-from meshgen.intent.model import Many, Model, broken
-from meshgen.intent.observation import LogRule, Tracing
+from meshgen.intent.model import Many, broken
+from meshgen.intent.observation import LogRule, ProxyStats, Tracing
 from meshgen.intent.reference import GatewayName, ServiceName
 from meshgen.intent.shorts import LIST, ONE_OR_MANY
 from meshgen.intent.target import TargetReference
-
-
-class ProxyStats(Model):
-    """Envoy's own statistics, by their names, that a proxy reports beside Istio's few.
-
-    A proxy reads this when it starts, from its Pod's annotation `proxy.istio.io/config` (`proxyStatsMatcher`).
-    """
-
-    prefixes: Annotated[Many[str], LIST] | None = None
-    """`cluster.outbound|80||catalog.shop`, as `istioctl proxy-config cluster` names clusters."""
-    suffixes: Annotated[Many[str], LIST] | None = None
-    regexes: Annotated[Many[str], LIST] | None = None
-    """RE2, the whole name."""
-
-    @model_validator(mode="after")
-    def _some(self) -> Self:
-        if not (self.prefixes or self.suffixes or self.regexes):
-            raise broken("`stats` names no statistics", help="write `prefixes`, `suffixes` or `regexes`", kind="missing")
-        return self
 
 
 class Telemetry(Intent):
@@ -69,7 +50,7 @@ class Telemetry(Intent):
             raise broken("a Telemetry says something", help="write `metrics`, `accessLog`, `tracing`, `stats` or `bootstrap`")
         if self.stats is not None and self.mesh:
             raise broken(
-                "the proxies of the whole mesh are set up by the Mesh", help="write it as `proxy` of the Mesh", at="stats"
+                "the proxies of the whole mesh are set up by the Mesh", help="write it as `proxy.stats` of the Mesh", at="stats"
             )
         if self.bootstrap is not None and (self.mesh or not any((self.service, self.gateway, self.workload))):
             raise broken(

@@ -29,6 +29,7 @@ from meshgen.lower.machine_files import machine_files
 from meshgen.lower.mesh import mesh_objects
 from meshgen.lower.mesh_config import mesh_config
 from meshgen.lower.names import check_names
+from meshgen.lower.observability import observability_files, observability_objects
 from meshgen.lower.patches import patched
 from meshgen.lower.pods import PodChange, pod_files
 from meshgen.lower.providers import check_providers
@@ -71,7 +72,7 @@ def lower(
         facts=with_objects(with_intents(facts, index, report), others),
         config=index.config,
         others=tuple(sorted(others, key=lambda each: each.key)),
-        files=tuple(sorted(_files(index, changes), key=lambda each: each.path)),
+        files=tuple(sorted(_files(index, objects, changes), key=lambda each: each.path)),
     )
     return lowered, sort_diagnostics(report)
 
@@ -79,6 +80,7 @@ def lower(
 def _objects(index: Index, report: Report) -> Iterator[Made]:
     changes = Changes(index, report)
     yield from mesh_objects(index)
+    yield from observability_objects(index, report)
     yield from gateways(index)
     yield from gateway_deployments(index)
     yield from virtual_services(index, RuleBook(index, report), changes, report)
@@ -92,10 +94,11 @@ def _objects(index: Index, report: Report) -> Iterator[Made]:
     yield from virtual_machines(index)
 
 
-def _files(index: Index, changes: Iterable[PodChange]) -> Iterator[DeliveryFile]:
+def _files(index: Index, objects: Sequence[IstioObject[IstioStruct]], changes: Iterable[PodChange]) -> Iterator[DeliveryFile]:
     for change in changes:
         yield from pod_files(change, index)
     yield from machine_files(index)
+    yield from observability_files(index, objects)
 
 
 def _each_once(intents: Iterable[IntentObject[Intent]], report: Report) -> list[IntentObject[Intent]]:

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from meshgen.intent.decode import IntentObject
-from meshgen.intent.telemetry import ProxyStats, Telemetry
+from meshgen.intent.observation import ProxyStats
+from meshgen.intent.telemetry import Telemetry
 from meshgen.json import JsonObject, JsonValue
 from meshgen.kubernetes import PodOwner
 from meshgen.lower.index import Index

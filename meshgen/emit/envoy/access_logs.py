@@ -77,7 +77,7 @@ def access_logs(mesh: Mesh, proxy: Proxy, *, server: bool) -> tuple[JsonObject, 
 
 
 def _in_effect(levels: Sequence[tuple[AccessLogging, ...]], defaults: Sequence[str], *, server: bool) -> Mapping[str, str]:
-    """Providers with their filters: each level replaces the providers of the one before it (the mesh's defaults), or refines them."""
+    """Providers with their filters: each level replaces or refines those of the one before it, the mesh's defaults first."""
     known = tuple(defaults)
     filters: dict[str, str] = dict.fromkeys(defaults, "")
     for level in levels:
