@@ -31,9 +31,9 @@ from meshgen.lower.mesh_config import mesh_config
 from meshgen.lower.names import check_names
 from meshgen.lower.observability import observability_files, observability_objects
 from meshgen.lower.patches import patched
-from meshgen.lower.pods import PodChange, pod_files
+from meshgen.lower.pods import PodChange, annotated, pod_files
 from meshgen.lower.providers import check_providers
-from meshgen.lower.result import DeliveryFile, Lowered, Made, Report
+from meshgen.lower.result import Lowered, Made, Report
 from meshgen.lower.rules import RuleBook
 from meshgen.lower.sidecar import sidecars
 from meshgen.lower.telemetry import telemetries
@@ -63,16 +63,19 @@ def lower(
     check_calls(index, natives, report)
     changes: list[PodChange] = []
     given = [*_objects(index, report), *telemetries(index, report, changes)]
+    given = annotated(given, changes)
     check_names(given, index.intents, report)
     made = patched(given, index.intents, report)
     objects, others = _distinct(natives, made, report)
     check_providers(index, objects, report)
+    files = [file for change in changes for file in pod_files(change, made, index, report)]
+    files += [*machine_files(index), *observability_files(index, objects)]
     lowered = Lowered(
         objects=tuple(sorted(objects, key=lambda each: each.key)),
         facts=with_objects(with_intents(facts, index, report), others),
         config=index.config,
         others=tuple(sorted(others, key=lambda each: each.key)),
-        files=tuple(sorted(_files(index, objects, changes), key=lambda each: each.path)),
+        files=tuple(sorted(files, key=lambda each: each.path)),
     )
     return lowered, sort_diagnostics(report)
 
@@ -92,13 +95,6 @@ def _objects(index: Index, report: Report) -> Iterator[Made]:
     yield from authentications(index, report)
     yield from authorization_policies(index, report)
     yield from virtual_machines(index)
-
-
-def _files(index: Index, objects: Sequence[IstioObject[IstioStruct]], changes: Iterable[PodChange]) -> Iterator[DeliveryFile]:
-    for change in changes:
-        yield from pod_files(change, index)
-    yield from machine_files(index)
-    yield from observability_files(index, objects)
 
 
 def _each_once(intents: Iterable[IntentObject[Intent]], report: Report) -> list[IntentObject[Intent]]:

@@ -1,4 +1,4 @@
-"""Codes MG07xx, telemetry and extensions, and MG0157, the services of providers."""
+"""Codes MG07xx, telemetry and extensions, and MG0157 to MG0159, what telemetry asks of others."""
 
 from __future__ import annotations
 
@@ -145,5 +145,54 @@ spec:
 
 Write the fully qualified host of a Service, or declare the host outside the mesh (an ExternalService, a
 ServiceEntry). Only namespaces of which the sources declare a Service are judged.
+""",
+)
+
+PODS_TO_ANNOTATE = Code(
+    number="MG0158",
+    slug="pods-to-annotate",
+    severity=Severity.INFO,
+    title="what a Telemetry says acts once Pods carry annotations",
+    page="""
+A proxy reads `stats` and `bootstrap` when it starts, from annotations of its Pod. meshgen writes them on the
+Deployments that it makes; others belong to the application, and for those the delivery has a kustomize component with
+the patches.
+
+```yaml
+kind: Telemetry
+metadata: {name: webapp, namespace: shop}
+spec: {service: webapp, stats: {prefixes: ["cluster.outbound|80||catalog"]}}
+```
+
+```yaml
+# kustomization.yaml of the Deployments
+components: [../delivery/pods/shop/webapp]
+```
+
+Once the Deployments among the sources carry the annotations, nothing is said and no component is written.
+""",
+)
+
+ANNOTATION_REPLACED = Code(
+    number="MG0159",
+    slug="annotation-replaced",
+    severity=Severity.WARNING,
+    title="a Telemetry takes the place of an annotation that Pods have",
+    page="""
+`stats` and `bootstrap` of a Telemetry become annotations of Pods. The rest of an annotation `proxy.istio.io/config` is
+kept, but a `proxyStatsMatcher` in it that says something else, another `bootstrapOverride`, and a text that is no map
+are replaced by the component's patch.
+
+```yaml
+kind: Deployment
+metadata: {name: webapp, namespace: shop}
+spec:
+  template:
+    metadata:
+      annotations:
+        proxy.istio.io/config: "proxyStatsMatcher: {inclusionPrefixes: [http]}"
+```
+
+Say it in one place: move what the Deployment says into the Telemetry, or leave the Telemetry's `stats` out.
 """,
 )
