@@ -1,37 +1,29 @@
 """Native Istio objects: from JSON to typed, with every violation found and placed.
 
-The fast path is one call of msgspec, which stops at the first error; only an object that fails is walked again to collect all.
+The fast path is one call of msgspec, which stops at the first error, and the rules on what it gives; only an object that fails is
+walked again to collect all.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 from msgspec import inspect
 
-from meshgen.diagnostics import Diagnostic, JsonPath, Origin, did_you_mean
-from meshgen.diagnostics.catalogue.load import INVALID_FIELD, NEWER_THAN_TARGET, UNKNOWN_FIELD, UNSERVED_VERSION
+from meshgen.diagnostics import Diagnostic, JsonPath, Origin, Severity, did_you_mean
+from meshgen.diagnostics.catalogue.load import UNKNOWN_FIELD, UNSERVED_VERSION
 from meshgen.istio.kinds import KINDS, Kind
 from meshgen.istio.object import IstioObject
+from meshgen.istio.rules import Rules
+from meshgen.istio.since import kind_violation
 from meshgen.istio.struct import DURATION_OR_ZERO_PATTERN, DURATION_PATTERN, IstioStruct
+from meshgen.istio.validate import rule_violations, rules_for
 from meshgen.istio.versions import DEFAULT_TARGET, IstioVersion
+from meshgen.istio.violation import Violation, name_of, show
 from meshgen.json import JsonObject
-
-TARGET_HELP = 'leave it out, or say that the cluster has it: `targets: {{istio: "{}"}}` in meshgen.yaml'
-
-
-@dataclass(frozen=True, slots=True)
-class Violation:
-    """One place where a value is not what the API says."""
-
-    path: JsonPath
-    message: str
-    unknown: bool = False  # a field that the API does not have
-    help: str = ""
 
 
 def decode_object(
@@ -50,15 +42,17 @@ def decode_object(
     if kind is None or group != kind.group or version not in kind.versions:
         return None, (_unserved(value, origin),)
     if target < kind.since:
-        message = f"Istio {target.release} has no `{kind.name}`: it came with {kind.since.release}"
-        return None, (NEWER_THAN_TARGET.at(origin.at("kind"), message, help=TARGET_HELP.format(kind.since.release)),)
+        return None, (_diagnose(kind_violation(kind.name, kind.since, target), origin, origins or {}),)
     metadata = value.get("metadata")
     spec: Any = value.get("spec")
     try:
         typed = msgspec.convert({} if spec is None else spec, kind.spec)
         meta = msgspec.convert(metadata, Metadata)
     except msgspec.ValidationError:
-        return None, tuple(_diagnose(violation, origin, origins or {}) for violation in violations(value, kind))
+        return None, tuple(_diagnose(violation, origin, origins or {}) for violation in violations(value, kind, target))
+    found = tuple(_diagnose(violation.under("spec"), origin, origins or {}) for violation in rule_violations(typed, target))
+    if any(diagnostic.severity is Severity.ERROR for diagnostic in found):
+        return None, found
     istio_object = IstioObject(
         kind=kind.name,
         name=meta.name,
@@ -72,7 +66,7 @@ def decode_object(
         origins=origins or {},
         native=value,
     )
-    return istio_object, ()
+    return istio_object, found
 
 
 class Metadata(msgspec.Struct):
@@ -85,20 +79,20 @@ class Metadata(msgspec.Struct):
     creationTimestamp: str | None = None  # noqa: N815 (the wire name)
 
 
-def violations(value: JsonObject, kind: Kind) -> Iterator[Violation]:
-    """Every place where an object is not what its kind's schema says."""
+def violations(value: JsonObject, kind: Kind, target: IstioVersion = DEFAULT_TARGET) -> Iterator[Violation]:
+    """Every place where an object is not what its kind's schema and rules say."""
     metadata: Any = value.get("metadata")
     if not isinstance(metadata, dict):
         yield Violation(("metadata",), "`metadata` with a `name` is missing")
     else:
-        yield from _walk(metadata, inspect.type_info(Metadata), ("metadata",))
+        yield from _walk(metadata, inspect.type_info(Metadata), ("metadata",), {})
     spec = value.get("spec")
-    yield from _walk({} if spec is None else spec, inspect.type_info(kind.spec), ("spec",))
+    yield from _walk({} if spec is None else spec, inspect.type_info(kind.spec), ("spec",), rules_for(target))
 
 
 def struct_violations(value: object, kind: type[msgspec.Struct]) -> Iterator[Violation]:
     """Every place where a value is not what a struct of the API says, MeshConfig for one."""
-    yield from _walk(value, inspect.type_info(kind), ())
+    yield from _walk(value, inspect.type_info(kind), (), {})
 
 
 def struct_diagnostics(value: object, kind: type[msgspec.Struct], origin: Origin) -> Iterator[Diagnostic]:
@@ -119,7 +113,7 @@ def _unserved(value: JsonObject, origin: Origin) -> Diagnostic:
 
 
 def _diagnose(violation: Violation, origin: Origin, origins: Mapping[JsonPath, Origin]) -> Diagnostic:
-    code = UNKNOWN_FIELD if violation.unknown else INVALID_FIELD
+    code = violation.code
     for end in range(len(violation.path), 0, -1):
         overlaid = origins.get(violation.path[:end])
         if overlaid is not None:
@@ -127,64 +121,72 @@ def _diagnose(violation: Violation, origin: Origin, origins: Mapping[JsonPath, O
     return code.at(origin.at(*violation.path), violation.message, help=violation.help)
 
 
-def _walk(value: object, kind: inspect.Type, path: JsonPath) -> Iterator[Violation]:
+def _walk(value: object, kind: inspect.Type, path: JsonPath, rules: Rules) -> Iterator[Violation]:
     """The violations of a value; null counts as absent, as API servers read it."""
     match kind:
         case inspect.StructType():
-            yield from _walk_struct(value, kind, path)
+            yield from _walk_struct(value, kind, path, rules)
         case inspect.UnionType():
             if value is not None:
-                yield from _walk(value, next(t for t in kind.types if not isinstance(t, inspect.NoneType)), path)
+                yield from _walk(value, next(t for t in kind.types if not isinstance(t, inspect.NoneType)), path, rules)
         case inspect.VarTupleType():
             if not isinstance(value, list):
                 yield _expected("a list", value, path)
                 return
             yield from _length(len(value), kind, path, "entries")
             for index, item in enumerate(value):
-                yield from _walk(item, kind.item_type, (*path, index))
+                yield from _walk(item, kind.item_type, (*path, index), rules)
         case inspect.DictType():
             if not isinstance(value, dict):
                 yield _expected("a map", value, path)
                 return
             yield from _length(len(value), kind, path, "entries")
             for key, item in value.items():
-                yield from _walk(item, kind.value_type, (*path, key))
+                yield from _walk(item, kind.value_type, (*path, key), rules)
         case _:
             yield from _walk_leaf(value, kind, path)
 
 
-def _walk_struct(value: object, kind: inspect.StructType, path: JsonPath) -> Iterator[Violation]:
+def _walk_struct(value: object, kind: inspect.StructType, path: JsonPath, rules: Rules) -> Iterator[Violation]:
     if not isinstance(value, dict):
         yield _expected("a map", value, path)
         return
     fields = {field.encode_name: field for field in kind.fields}
-    clean = True
+    sound = dict(value)
     for name, item in value.items():
         if name in fields:
-            for violation in _walk(item, fields[name].type, (*path, name)):
-                clean = False
+            for violation in _walk(item, fields[name].type, (*path, name), rules):
+                sound.pop(name, None)
                 yield violation
         elif kind.forbid_unknown_fields:
-            clean = False
+            sound.pop(name, None)
             yield Violation(
-                (*path, name), f"`{kind.cls.__name__}` has no field `{name}`", unknown=True, help=_known_fields(name, fields)
+                (*path, name), f"`{kind.cls.__name__}` has no field `{name}`", _known_fields(name, fields), UNKNOWN_FIELD
             )
-    for name, field in fields.items():
-        if field.required and value.get(name) is None:
-            clean = False
-            yield Violation(path, f"`{name}` is missing in `{kind.cls.__name__}`")
-    if clean:
-        yield from _construct(value, kind, path)
+    missing = [name for name, field in fields.items() if field.required and value.get(name) is None]
+    for name in missing:
+        yield Violation(path, f"`{name}` is missing in `{kind.cls.__name__}`")
+    yield from _construct(sound, kind, path, rules, whole=len(sound) == len(value) and not missing)
 
 
-def _construct(value: dict[str, Any], kind: inspect.StructType, path: JsonPath) -> Iterator[Violation]:
-    """What only the whole struct can tell: fields that exclude each other."""
+def _construct(
+    value: dict[str, Any], kind: inspect.StructType, path: JsonPath, rules: Rules, *, whole: bool
+) -> Iterator[Violation]:
+    """What only the struct can tell: its own rules, and fields of MeshConfig that exclude each other.
+
+    Where fields had to be left out, only what the rules say of fields that are there.
+    """
     try:
-        msgspec.convert(value, kind.cls)
+        struct = msgspec.convert(value, kind.cls)
     except msgspec.ValidationError as error:
         message, _, place = str(error).partition(" - at ")
-        if place in ("", "`$`"):  # deeper ones were yielded where they stand
+        if whole and place in ("", "`$`"):  # deeper ones were yielded where they stand
             yield Violation(path, message[0].lower() + message[1:])
+        return
+    for rule in rules.get(kind.cls, ()) if issubclass(kind.cls, IstioStruct) else ():
+        for violation in rule(struct):
+            if whole or (violation.path and violation.path[0] in value):
+                yield violation.under(*path)
 
 
 def _known_fields(name: str, fields: Mapping[str, inspect.Field]) -> str:
@@ -210,7 +212,7 @@ def _walk_choice(value: object, kind: inspect.LiteralType, path: JsonPath) -> It
     if value not in kind.values:
         choices = ", ".join(f"`{choice}`" for choice in kind.values)
         hint = did_you_mean(value, [str(choice) for choice in kind.values]) if isinstance(value, str) else ""
-        yield Violation(path, f"`{_name(path)}` must be one of {choices}, not {_show(value)}", help=hint)
+        yield Violation(path, f"`{name_of(path)}` must be one of {choices}, not {show(value)}", help=hint)
 
 
 def _walk_number(value: object, kind: inspect.IntType | inspect.FloatType, path: JsonPath) -> Iterator[Violation]:
@@ -219,49 +221,36 @@ def _walk_number(value: object, kind: inspect.IntType | inspect.FloatType, path:
         yield _expected("a whole number" if whole else "a number", value, path)
         return
     if kind.ge is not None and value < kind.ge:
-        yield Violation(path, f"`{_name(path)}` must be at least {kind.ge}, not {value}")
+        yield Violation(path, f"`{name_of(path)}` must be at least {kind.ge}, not {value}")
     if kind.le is not None and value > kind.le:
-        yield Violation(path, f"`{_name(path)}` must be at most {kind.le}, not {value}")
+        yield Violation(path, f"`{name_of(path)}` must be at most {kind.le}, not {value}")
 
 
 def _walk_string(value: object, kind: inspect.StrType, path: JsonPath) -> Iterator[Violation]:
     duration = kind.pattern == DURATION_PATTERN
     if duration and not (isinstance(value, str) and re.search(DURATION_PATTERN, value)):
-        message = f"`{_name(path)}` must be a duration of at least 1ms, not {_show(value)}"
+        message = f"`{name_of(path)}` must be a duration of at least 1ms, not {show(value)}"
         yield Violation(path, message, help="write a number with a unit, as in `500ms`, `2s` or `1m30s`")
     elif not isinstance(value, str):
         yield _expected("a string", value, path, help="put it in quotes" if isinstance(value, int | float) else "")
     elif kind.pattern == DURATION_OR_ZERO_PATTERN and re.search(kind.pattern, value) is None:
-        message = f"`{_name(path)}` must be a duration, not {_show(value)}"
+        message = f"`{name_of(path)}` must be a duration, not {show(value)}"
         yield Violation(path, message, help="write a number with a unit, as in `500ms`, `2s` or `1m30s`")
     else:
         yield from _length(len(value), kind, path, "characters")
         if kind.pattern is not None and re.search(kind.pattern, value) is None:
-            yield Violation(path, f"`{_name(path)}` must match `{kind.pattern}`, and {_show(value)} does not")
+            shown = kind.pattern.replace(r"\Z", "$")
+            yield Violation(path, f"`{name_of(path)}` must match `{shown}`, and {show(value)} does not")
 
 
 def _length(
     size: int, kind: inspect.VarTupleType | inspect.DictType | inspect.StrType, path: JsonPath, what: str
 ) -> Iterator[Violation]:
     if kind.min_length is not None and size < kind.min_length:
-        yield Violation(path, f"`{_name(path)}` needs at least {kind.min_length} {what}, and has {size}")
+        yield Violation(path, f"`{name_of(path)}` needs at least {kind.min_length} {what}, and has {size}")
     if kind.max_length is not None and size > kind.max_length:
-        yield Violation(path, f"`{_name(path)}` may have at most {kind.max_length} {what}, and has {size}")
+        yield Violation(path, f"`{name_of(path)}` may have at most {kind.max_length} {what}, and has {size}")
 
 
 def _expected(what: str, value: object, path: JsonPath, help: str = "") -> Violation:
-    return Violation(path, f"`{_name(path)}` must be {what}, not {_show(value)}", help=help)
-
-
-def _name(path: JsonPath) -> str:
-    """The last name of a path, with the indexes behind it: `hosts[0]`."""
-    last = max((index for index, part in enumerate(path) if isinstance(part, str)), default=0)
-    return f"{path[last]}" + "".join(f"[{index}]" for index in path[last + 1 :])
-
-
-def _show(value: object) -> str:
-    """A value as the user knows it, short."""
-    if isinstance(value, dict | list):
-        return "a map" if isinstance(value, dict) else "a list"
-    text = "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
-    return f"`{text[:60]}{'…' if len(text) > 60 else ''}`"
+    return Violation(path, f"`{name_of(path)}` must be {what}, not {show(value)}", help=help)

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from meshgen.istio.shared import ConnectionPoolSettings, PortSelector, WorkloadSelector
-from meshgen.istio.struct import Duration, IstioStruct, at_most_one
+from meshgen.istio.struct import Duration, IstioStruct
 
 __all__ = [
     "BackendUtilization",
@@ -139,11 +139,6 @@ class ConsistentHashLB(
     ring_hash: RingHash | None = None
     use_source_ip: bool | None = None
 
-    def __post_init__(self) -> None:
-        """Raises ValueError where fields exclude each other."""
-        at_most_one(self, "http_header_name", "http_cookie", "use_source_ip", "http_query_parameter_name")
-        at_most_one(self, "ring_hash", "maglev")
-
 
 class LocalityDistribute(IstioStruct, frozen=True, kw_only=True, rename={"from_": "from"}):
     """`spec.subsets[].trafficPolicy.loadBalancer.localityLbSetting.distribute[]` of `DestinationRule` (Istio API)."""
@@ -208,10 +203,6 @@ class LoadBalancerSettings(
     warmup: WarmupConfiguration | None = None
     warmup_duration_secs: Duration | None = None
     zone_aware_lb_setting: ZoneAwareLoadBalancerSetting | None = None
-
-    def __post_init__(self) -> None:
-        """Raises ValueError where fields exclude each other."""
-        at_most_one(self, "simple", "consistent_hash", "backend_utilization")
 
 
 class OutlierDetection(

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from meshgen.istio.shared import NamedReference, NetworkingWorkloadSelector, PolicyTargetReference
-from meshgen.istio.struct import FreeForm, IstioStruct, at_most_one
+from meshgen.istio.struct import FreeForm, IstioStruct
 
 __all__ = [
     "ClusterMatch",
@@ -141,10 +141,6 @@ class EnvoyConfigObjectMatch(IstioStruct, frozen=True, kw_only=True, rename={"ro
     proxy: ProxyMatch | None = None
     route_configuration: RouteConfigurationMatch | None = None
     waypoint: WaypointMatch | None = None
-
-    def __post_init__(self) -> None:
-        """Raises ValueError where fields exclude each other."""
-        at_most_one(self, "listener", "route_configuration", "cluster", "waypoint")
 
 
 class Patch(IstioStruct, frozen=True, kw_only=True, rename={"filter_class": "filterClass"}):

@@ -26,7 +26,7 @@ class ClaimToHeader(IstioStruct, frozen=True, kw_only=True):
     """`spec.jwtRules[].outputClaimToHeaders[]` of `RequestAuthentication` (Istio API)."""
 
     claim: Annotated[str, Meta(min_length=1)]
-    header: Annotated[str, Meta(min_length=1, pattern="^[-_A-Za-z0-9]+$")]
+    header: Annotated[str, Meta(min_length=1, pattern="^[-_A-Za-z0-9]+\\Z")]
 
 
 class JWTRule(

@@ -23,10 +23,10 @@ class PolicyTargetReference(IstioStruct, frozen=True, kw_only=True):
 
     name: Annotated[str, Meta(min_length=1, max_length=253)]
     group: (
-        Annotated[str, Meta(max_length=253, pattern="^$|^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$")]
+        Annotated[str, Meta(max_length=253, pattern="^\\Z|^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*\\Z")]
         | None
     ) = None
-    kind: Annotated[str, Meta(min_length=1, max_length=63, pattern="^[a-zA-Z]([-a-zA-Z0-9]*[a-zA-Z0-9])?$")]
+    kind: Annotated[str, Meta(min_length=1, max_length=63, pattern="^[a-zA-Z]([-a-zA-Z0-9]*[a-zA-Z0-9])?\\Z")]
     namespace: str | None = None
 
 

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from meshgen.istio.shared import PolicyTargetReference, WorkloadSelector
-from meshgen.istio.struct import Duration, IstioStruct, at_most_one
+from meshgen.istio.struct import Duration, IstioStruct
 
 __all__ = [
     "AccessLogging",
@@ -80,10 +80,6 @@ class MetricSelector(IstioStruct, frozen=True, kw_only=True, rename={"custom_met
         | None
     ) = None
 
-    def __post_init__(self) -> None:
-        """Raises ValueError where fields exclude each other."""
-        at_most_one(self, "metric", "custom_metric")
-
 
 class TagOverride(IstioStruct, frozen=True, kw_only=True):
     """`spec.metrics[].overrides[].tagOverrides{}` of `Telemetry` (Istio API)."""
@@ -128,10 +124,6 @@ class CustomTag(IstioStruct, frozen=True, kw_only=True):
     formatter: LiteralTag | None = None
     header: NamedTag | None = None
     literal: LiteralTag | None = None
-
-    def __post_init__(self) -> None:
-        """Raises ValueError where fields exclude each other."""
-        at_most_one(self, "literal", "environment", "header", "formatter")
 
 
 class Tracing(

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from meshgen.istio.shared import PolicyTargetReference, TrafficSelector, VmConfig, WorkloadSelector
-from meshgen.istio.struct import FreeForm, IstioStruct, at_most_one
+from meshgen.istio.struct import FreeForm, IstioStruct
 
 __all__ = [
     "LuaConfig",
@@ -50,7 +50,7 @@ class WasmConfig(
     image_pull_secret: Annotated[str, Meta(min_length=1, max_length=253)] | None = None
     plugin_config: FreeForm | None = None
     plugin_name: Annotated[str, Meta(min_length=1, max_length=256)] | None = None
-    sha256: Annotated[str, Meta(pattern="(^$|^[a-f0-9]{64}$)")] | None = None
+    sha256: Annotated[str, Meta(pattern="(^\\Z|^[a-f0-9]{64}\\Z)")] | None = None
     type: Literal["UNSPECIFIED_PLUGIN_TYPE", "HTTP", "NETWORK"] | None = None
     url: Annotated[str, Meta(min_length=1)]
     verification_key: str | None = None
@@ -67,7 +67,3 @@ class TrafficExtension(IstioStruct, frozen=True, kw_only=True, rename={"target_r
     lua: LuaConfig | None = None
     phase: Literal["UNSPECIFIED", "AUTHN", "AUTHZ", "STATS"] | None = None
     wasm: WasmConfig | None = None
-
-    def __post_init__(self) -> None:
-        """Raises ValueError where fields exclude each other."""
-        at_most_one(self, "wasm", "lua")

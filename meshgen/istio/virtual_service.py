@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from meshgen.istio.shared import Destination
-from meshgen.istio.struct import Duration, IstioStruct, at_most_one
+from meshgen.istio.struct import Duration, IstioStruct
 
 __all__ = [
     "CorsPolicy",
@@ -84,10 +84,6 @@ class StringMatch(IstioStruct, frozen=True, kw_only=True):
     prefix: str | None = None
     regex: str | None = None
 
-    def __post_init__(self) -> None:
-        """Raises ValueError where fields exclude each other."""
-        at_most_one(self, "exact", "prefix", "regex")
-
 
 class HTTPMatchRequest(
     IstioStruct,
@@ -158,20 +154,12 @@ class HTTPRedirect(
     prefix_rewrite: str | None = None
     redirect_code: Annotated[int, Meta(ge=0, le=4294967295)] | None = None
 
-    def __post_init__(self) -> None:
-        """Raises ValueError where fields exclude each other."""
-        at_most_one(self, "port", "derive_port")
-
 
 class HTTPBody(IstioStruct, frozen=True, kw_only=True, rename={"bytes_": "bytes", "string_": "string"}):
     """`spec.http[].directResponse.body` of `VirtualService` (Istio API)."""
 
     bytes_: str | None = None
     string_: str | None = None
-
-    def __post_init__(self) -> None:
-        """Raises ValueError where fields exclude each other."""
-        at_most_one(self, "string_", "bytes_")
 
 
 class HTTPDirectResponse(IstioStruct, frozen=True, kw_only=True):
@@ -241,10 +229,6 @@ class FaultDelay(
     fixed_delay: Duration | None = None
     percent: Annotated[int, Meta(ge=-2147483648, le=2147483647)] | None = None
 
-    def __post_init__(self) -> None:
-        """Raises ValueError where fields exclude each other."""
-        at_most_one(self, "fixed_delay", "exponential_delay")
-
 
 class FaultAbort(
     IstioStruct,
@@ -258,10 +242,6 @@ class FaultAbort(
     grpc_status: str | None = None
     http2_error: str | None = None
     http_status: Annotated[int, Meta(ge=-2147483648, le=2147483647)] | None = None
-
-    def __post_init__(self) -> None:
-        """Raises ValueError where fields exclude each other."""
-        at_most_one(self, "http_status", "grpc_status", "http2_error")
 
 
 class HTTPFaultInjection(IstioStruct, frozen=True, kw_only=True):

@@ -44,7 +44,7 @@ class WasmPlugin(
     phase: Literal["UNSPECIFIED_PHASE", "AUTHN", "AUTHZ", "STATS"] | None = None
     plugin_config: FreeForm | None = None
     plugin_name: Annotated[str, Meta(min_length=1, max_length=256)] | None = None
-    sha256: Annotated[str, Meta(pattern="(^$|^[a-f0-9]{64}$)")] | None = None
+    sha256: Annotated[str, Meta(pattern="(^\\Z|^[a-f0-9]{64}\\Z)")] | None = None
     type: Literal["UNSPECIFIED_PLUGIN_TYPE", "HTTP", "NETWORK"] | None = None
     url: Annotated[str, Meta(min_length=1)]
     verification_key: str | None = None

@@ -9,7 +9,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from meshgen.istio.struct import IstioStruct, at_most_one
+from meshgen.istio.struct import IstioStruct
 
 
 class WorkloadGroupMetadata(IstioStruct, frozen=True, kw_only=True):
@@ -35,7 +35,7 @@ class GrpcHealthCheckConfig(IstioStruct, frozen=True, kw_only=True):
 class HTTPHeader(IstioStruct, frozen=True, kw_only=True):
     """`spec.probe.httpGet.httpHeaders[]` of `WorkloadGroup` (Istio API)."""
 
-    name: Annotated[str, Meta(pattern="^[-_A-Za-z0-9]+$")] | None = None
+    name: Annotated[str, Meta(pattern="^[-_A-Za-z0-9]+\\Z")] | None = None
     value: str | None = None
 
 
@@ -82,10 +82,6 @@ class ReadinessProbe(
     success_threshold: Annotated[int, Meta(ge=0, le=2147483647)] | None = None
     tcp_socket: TCPHealthCheckConfig | None = None
     timeout_seconds: Annotated[int, Meta(ge=0, le=2147483647)] | None = None
-
-    def __post_init__(self) -> None:
-        """Raises ValueError where fields exclude each other."""
-        at_most_one(self, "http_get", "tcp_socket", "exec_", "grpc")
 
 
 class WorkloadGroupTemplate(IstioStruct, frozen=True, kw_only=True, rename={"service_account": "serviceAccount"}):

@@ -15,6 +15,7 @@ from meshgen.istio.struct import IstioStruct
 from meshgen.istio.versions import DEFAULT_TARGET, IstioVersion
 from meshgen.kubernetes import CoreFacts, KubernetesObject
 from meshgen.lower.access import authorization_policies
+from meshgen.lower.admission import refused
 from meshgen.lower.authentication import authentications
 from meshgen.lower.calls import check_calls
 from meshgen.lower.changes import Changes
@@ -65,7 +66,8 @@ def lower(
     given = [*_objects(index, report), *telemetries(index, report, changes)]
     given = annotated(given, changes)
     check_names(given, index.intents, report)
-    made = patched(given, index.intents, report)
+    made = patched(given, index.intents, report, target)
+    report += refused(made, target)
     objects, others = _distinct(natives, made, report)
     check_providers(index, objects, report)
     files = [file for change in changes for file in pod_files(change, made, index, report)]

@@ -8,7 +8,8 @@ from typing import Any, TypeAlias
 import msgspec
 from msgspec.structs import replace
 
-from meshgen.diagnostics import JsonPath, Origin, did_you_mean
+from meshgen.diagnostics import JsonPath, Origin, Severity, did_you_mean
+from meshgen.diagnostics.catalogue.load import NEWER_THAN_TARGET
 from meshgen.diagnostics.catalogue.lower import INVALID_PATCH
 from meshgen.intent.decode import IntentObject
 from meshgen.intent.kind import Intent, Patch
@@ -16,12 +17,15 @@ from meshgen.istio.decode import violations
 from meshgen.istio.kinds import KINDS
 from meshgen.istio.object import IstioObject
 from meshgen.istio.struct import IstioStruct
+from meshgen.istio.versions import DEFAULT_TARGET, IstioVersion
 from meshgen.json import JsonObject, JsonValue, merge_patch
 from meshgen.kubernetes import KubernetesObject
 from meshgen.lower.result import Made, Report
 
 
-def patched(made: Sequence[Made], intents: Sequence[IntentObject[Intent]], report: Report) -> list[Made]:
+def patched(
+    made: Sequence[Made], intents: Sequence[IntentObject[Intent]], report: Report, release: IstioVersion = DEFAULT_TARGET
+) -> list[Made]:
     """The objects with all patches applied, in the order of the intents and of their patches."""
     objects = list(made)
     for intent in intents:
@@ -29,7 +33,7 @@ def patched(made: Sequence[Made], intents: Sequence[IntentObject[Intent]], repor
             path = ("spec", "patches", position)
             index = _target(objects, intent, patch, path, report)
             if index is not None:
-                after = _apply(objects[index].object, intent, patch, path, report)
+                after = _apply(objects[index].object, intent, patch, path, report, release)
                 objects[index] = replace(objects[index], object=after)
     return objects
 
@@ -56,7 +60,9 @@ def _target(objects: Sequence[Made], intent: IntentObject[Intent], patch: Patch,
 Target: TypeAlias = IstioObject[IstioStruct] | KubernetesObject
 
 
-def _apply(before: Target, intent: IntentObject[Intent], patch: Patch, path: JsonPath, report: Report) -> Target:
+def _apply(
+    before: Target, intent: IntentObject[Intent], patch: Patch, path: JsonPath, report: Report, release: IstioVersion
+) -> Target:
     """The patched object, or the object as it was (and findings) where the patch does not fit."""
     istio = isinstance(before, IstioObject)
     problems = list(_outside(patch.patch, ("spec",) if istio else tuple(before.to_json())))
@@ -71,10 +77,11 @@ def _apply(before: Target, intent: IntentObject[Intent], patch: Patch, path: Jso
         raise TypeError("a merge of two maps is a map")
     if not isinstance(before, IstioObject):
         return replace(before, object=value, origins=_merged_origins(before, intent, patch, path))
-    found = list(violations(value, KINDS[before.kind]))
+    found = [each for each in violations(value, KINDS[before.kind], release) if each.code.severity is Severity.ERROR]
     for violation in found:
         place = intent.at(*path, "patch", *violation.path)
-        report.append(INVALID_PATCH.at(place, f"after the patch {violation.message}", help=violation.help))
+        code = NEWER_THAN_TARGET if violation.code is NEWER_THAN_TARGET else INVALID_PATCH
+        report.append(code.at(place, f"after the patch {violation.message}", help=violation.help))
     return before if found else _rebuilt(before, value, intent, patch, path)
 
 

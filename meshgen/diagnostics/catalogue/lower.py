@@ -4,6 +4,26 @@ from __future__ import annotations
 
 from meshgen.diagnostics.model import Code, Severity
 
+OBJECT_REFUSED = Code(
+    number="MG0063",
+    slug="object-refused",
+    severity=Severity.ERROR,
+    title="Istio would refuse an object that an intent gives",
+    page="""
+The objects that intents give are held to the same types and rules as native ones. This one has a value that Istio's API or istiod
+does not take, so that the API server would refuse it, and with it the commit.
+
+```yaml
+kind: Gateway
+spec:
+  tls: {credential: shop, certificates: [shop-rsa, shop-ecdsa]}     # one or the other
+```
+
+Change the field that the message points at. Where the intent says something that Istio can do, this is a fault of meshgen:
+report it.
+""",
+)
+
 UNKNOWN_VERSION = Code(
     number="MG0100",
     slug="unknown-version",

@@ -80,7 +80,8 @@ def constraint_of_type(kind: inspect.Type) -> str:
         case inspect.StrType() if kind.pattern and "ms|us" in kind.pattern:
             return "duration"
         case inspect.StrType():
-            return f"string {kind.min_length} {kind.max_length} {kind.pattern}"
+            pattern = kind.pattern and kind.pattern.replace(r"\Z", "$")
+            return f"string {kind.min_length} {kind.max_length} {pattern}"
     return {inspect.BoolType: "boolean", inspect.FloatType: "number", inspect.DictType: "object"}[type(kind)]
 
 

@@ -1,0 +1,62 @@
+"""Rules on typed Istio values, each written for one struct, run over whole objects.
+
+A rule sees one struct and what is below it, and gives violations with paths from there. Which structs an object is made of is
+known from the CRDs (`structure.py`), so that a walk visits only those that some rule speaks of, and builds a path only for what
+it found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple, TypeAlias
+
+from meshgen.istio.struct import IstioStruct
+from meshgen.istio.structure import CHILDREN
+from meshgen.istio.violation import Violation
+
+Rule: TypeAlias = Callable[[Any], Iterable[Violation]]
+"""Takes a struct of the type under which it stands in a table of rules; paths are those of the wire."""
+
+Rules: TypeAlias = Mapping[type[IstioStruct], tuple[Rule, ...]]
+"""A table of rules."""
+
+
+class Plan(NamedTuple):
+    """What is to be done for a struct: its own rules, and the fields below which there are more."""
+
+    rules: tuple[Rule, ...]
+    fields: tuple[tuple[str, str, str, Plan], ...]  # attribute, wire name, shape (see `structure.py`), plan
+
+
+def plan(kind: type[IstioStruct], table: Rules, known: dict[type[IstioStruct], Plan | None]) -> Plan | None:
+    """The walk over a struct; None where no rule has anything to say. `known` keeps the plans of structs that recur."""
+    if kind not in known:
+        rules = tuple(table.get(kind, ()))
+        fields = []
+        for attribute, name, shape, child in CHILDREN.get(kind, ()):
+            deeper = plan(child, table, known)
+            if deeper is not None:
+                fields.append((attribute, name, shape, deeper))
+        known[kind] = Plan(rules, tuple(fields)) if rules or fields else None
+    return known[kind]
+
+
+def walk(value: object, todo: Plan) -> list[Violation]:
+    """All violations of a struct, the outer before the inner, in the order of the fields."""
+    found: list[Violation] = []
+    for rule in todo.rules:
+        found += rule(value)
+    for attribute, name, shape, deeper in todo.fields:
+        inner = getattr(value, attribute)
+        if not inner:  # absent, or an empty list or map
+            continue
+        if shape == "one":
+            below = walk(inner, deeper)
+            if below:
+                found += [violation.under(name) for violation in below]
+        else:
+            for key, item in enumerate(inner) if shape == "list" else inner.items():
+                below = walk(item, deeper)
+                if below:
+                    found += [violation.under(name, key) for violation in below]
+    return found
