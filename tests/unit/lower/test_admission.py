@@ -24,7 +24,7 @@ INTENT = IntentObject(
 
 
 def findings(spec: IstioStruct, target: IstioVersion = DEFAULT_TARGET) -> list[tuple[str, tuple[str | int, ...], str]]:
-    origins = {("spec", "trafficPolicy"): Origin("a.yaml", ("spec", "traffic"))}
+    origins = {("spec", "trafficPolicy"): Origin("a.yaml", path=("spec", "traffic"))}
     made = IstioObject(kind=type(spec).__name__, name="a", namespace="shop", spec=spec, origin=Origin("a.yaml"), origins=origins)
     return [(each.code.number, each.origin.path, each.message) for each in refused([Made(made, (INTENT,))], target)]
 
