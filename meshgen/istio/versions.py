@@ -29,7 +29,7 @@ OLDEST: Final = IstioVersion(1, 24)
 NEWEST: Final = IstioVersion(1, 32)
 """The release whose CRDs the structs are generated from."""
 
-DEFAULT_TARGET: Final = IstioVersion(1, 31)
+DEFAULT_TARGET: Final = NEWEST
 """What the output is made for where the project names nothing."""
 
 
