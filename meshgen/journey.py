@@ -148,6 +148,8 @@ def _at_gateway(mesh: Mesh, known: dict[str, Proxy], question: Question, request
 
 def _serves(mesh: Mesh, proxy: Proxy, request: Request) -> bool:
     decision = _at(mesh, proxy, replace(request, port=_listen_port(mesh, proxy, request.port)))
+    if decision.outcome is Outcome.REDIRECT:  # by a virtual host that asks for TLS, before any route
+        return True
     return bool(decision.virtual_host or decision.filter_chain) and not decision.virtual_host.startswith("blackhole:")
 
 

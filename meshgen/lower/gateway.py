@@ -11,6 +11,7 @@ from meshgen.diagnostics import JsonPath, Origin
 from meshgen.intent.decode import IntentObject
 from meshgen.intent.gateway import CertificateFiles, Gateway, Listener, ServerTls
 from meshgen.istio import gateway as istio
+from meshgen.istio.hosts import overlaps
 from meshgen.istio.shared import ServerTLSSettings, TLSCertificate
 from meshgen.lower.index import Index
 from meshgen.lower.result import Made, make
@@ -49,6 +50,19 @@ def _gateway(gateway: IntentObject[Gateway], listeners: Sequence[Listener]) -> M
             servers.append(server)
     spec = istio.Gateway(selector=gateway.model.selector, servers=tuple(servers))
     return make(gateway, spec, origins=origins)
+
+
+def admits(gateway: Gateway, host: str, namespace: str) -> bool:
+    """Whether the gateway takes a host from a namespace, by `namespace/host` of its listeners; yes where none has the host."""
+    owners = {
+        place
+        for listener in gateway.listeners or ()
+        for place, _, listed in (written.rpartition("/") for written in (*(listener.hosts or ()), *(listener.certificates or ())))
+        if overlaps(listed, host)
+    }
+    if namespace == gateway.namespace:
+        owners = {"" if owner == "." else owner for owner in owners}
+    return not owners or not owners.isdisjoint({"", "*", namespace})
 
 
 def protocol_of(listener: Listener) -> str:

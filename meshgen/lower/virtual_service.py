@@ -16,6 +16,7 @@ from meshgen.istio.hosts import SERVICE_SUFFIX, fully_qualified, service_host
 from meshgen.lower.changes import Changes
 from meshgen.lower.draft import Target
 from meshgen.lower.egress import legs
+from meshgen.lower.gateway import admits
 from meshgen.lower.index import Index, host_of
 from meshgen.lower.result import Made, Report, make
 from meshgen.lower.rules import MESH, HttpDraft, RuleBook, RuleSet, gateway_names
@@ -41,6 +42,8 @@ class Speaker:
 
 Pair = tuple[str, str]
 """A host and a gateway."""
+Place = tuple[str, str, str]
+"""A host, a gateway, and the namespace of a speaker that the gateway takes the host from no more than from a stranger."""
 
 
 def virtual_services(index: Index, book: RuleBook, changes: Changes, report: Report) -> Iterator[Made]:
@@ -48,7 +51,7 @@ def virtual_services(index: Index, book: RuleBook, changes: Changes, report: Rep
     speakers = sorted(_speakers(index, book, changes), key=lambda speaker: speaker.sort_key)
     changes.unused()
     taken: set[tuple[int, str]] = set()
-    for group, hosts, gateways in _groups(speakers):
+    for group, hosts, gateways in _groups(speakers, index):
         if len(group) > 1:
             _tell(group, hosts, report)
         intent = group[0].intent
@@ -86,19 +89,31 @@ def _host(host: str, namespace: str, index: Index) -> str:
     return fully_qualified(host, namespace)
 
 
-def _groups(speakers: Sequence[Speaker]) -> Iterator[tuple[tuple[Speaker, ...], tuple[str, ...], tuple[str, ...]]]:
-    """Speakers that have the same hosts on the same gateways to themselves; those that speak alone first."""
-    by_pair: dict[Pair, list[Speaker]] = {}
+def _groups(speakers: Sequence[Speaker], index: Index) -> Iterator[tuple[tuple[Speaker, ...], tuple[str, ...], tuple[str, ...]]]:
+    """Speakers that have the same hosts on the same gateways to themselves; those that speak alone first.
+
+    Whom a gateway does not let speak about a host stays alone: its rules must not get into an object that is let.
+    """
+    by_place: dict[Place, list[Speaker]] = {}
     for speaker in speakers:
+        namespace = speaker.intent.model.namespace
         for host in dict.fromkeys(speaker.hosts):
             for gateway in dict.fromkeys(speaker.gateways):
-                by_pair.setdefault((host, gateway), []).append(speaker)
+                stranger = "" if _is_admitted(namespace, host, gateway, index) else namespace
+                by_place.setdefault((host, gateway, stranger), []).append(speaker)
     by_group: dict[tuple[int, ...], tuple[tuple[Speaker, ...], list[Pair]]] = {}
-    for pair, some in by_pair.items():
-        by_group.setdefault(tuple(map(id, some)), (tuple(some), []))[1].append(pair)
+    for (host, gateway, _), some in by_place.items():
+        by_group.setdefault(tuple(map(id, some)), (tuple(some), []))[1].append((host, gateway))
     for group, pairs in sorted(by_group.values(), key=lambda entry: (len(entry[0]), [s.sort_key for s in entry[0]])):
         yield from ((group, hosts, gateways) for hosts, gateways in _rectangles(pairs))
     yield from (((speaker,), (), ()) for speaker in speakers if not speaker.hosts)  # delegates
+
+
+def _is_admitted(namespace: str, host: str, gateway: str, index: Index) -> bool:
+    """Whether a Gateway takes a host from the VirtualServices of a namespace; what a native Gateway does is not known here."""
+    place, _, name = gateway.partition("/")
+    known = index.gateways.get((place, name))
+    return known is None or admits(known.model, host, namespace)
 
 
 def _rectangles(pairs: Iterable[Pair]) -> Iterator[tuple[tuple[str, ...], tuple[str, ...]]]:

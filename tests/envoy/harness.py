@@ -142,15 +142,20 @@ Answer = tuple[int, Headers, bytes]
 class EchoServer:
     """An HTTP/1.1 upstream in threads: records what it gets and answers with it as JSON, or what `respond` says.
 
-    `respond` takes the request and gives `(status, headers, body)`; it may block to play a slow server.
+    `respond` takes the request and gives `(status, headers, body)`; it may block to play a slow server. With `tls` it speaks
+    HTTPS.
     """
 
-    def __init__(self, name: str = "echo", respond: Callable[[Received], Answer] | None = None) -> None:
+    def __init__(
+        self, name: str = "echo", respond: Callable[[Received], Answer] | None = None, tls: SSLContext | None = None
+    ) -> None:
         self.name = name
         self.received: list[Received] = []
         self._respond = respond or self.echo
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
+        if tls is not None:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True, do_handshake_on_connect=False)
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
 
     @property

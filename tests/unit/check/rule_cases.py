@@ -380,7 +380,7 @@ GATEWAY = (
         "MG0504",
         bad=gateway("{port: {number: 443, name: tls, protocol: TLS}, hosts: [a.example], tls: {mode: PASSTHROUGH}}")
         + route("{hosts: [a.example], gateways: [edge], http: [{route: [{destination: {host: catalog}}]}]}"),
-        place="spec.http",
+        place="spec.http[0]",
         message="the `http` rules of virtual service `web` are never used: gateway `edge` passes TLS through unopened",
         good=gateway(TLS_SERVER)
         + route("{hosts: [a.example], gateways: [edge], http: [{route: [{destination: {host: catalog}}]}]}"),

@@ -283,3 +283,26 @@ def test_what_is_wrong_in_one_intent_leaves_the_others():
     result = lower_text(intents(CATALOG, ("Service", "webapp", "{versions: [v1], routes: [{to: v9}]}")))
     assert [number for number, _ in result.findings()] == ["MG0100"]
     assert result.names("VirtualService") == ["catalog"]
+
+
+def test_rules_for_a_host_of_another_team_are_not_merged_with_that_teams_rules():
+    gateway = intents((
+        "Gateway",
+        "door",
+        "{workload: {selector: {a: b}}, listeners: [{port: 80, hosts: [shop/*.example.com, lab/b.example.com]}]}",
+    ))
+    route = "apiVersion: meshgen/v1\nkind: Route\nmetadata: {name: %s, namespace: %s}\nspec: %s\n---\n"
+    rules = "{gateways: [shop/door], hosts: [%s], rules: [{directResponse: 200}]}"
+    result = lower_text(
+        gateway
+        + route % ("own", "shop", rules % "a.example.com")
+        + route % ("greedy", "cinema", rules % "a.example.com")
+        + route % ("lab", "lab", rules % "b.example.com")
+        + route % ("both", "shop", rules % "b.example.com")
+    )
+    made = {each.key[1:]: each.to_json()["spec"] for each in result.lowered.objects if each.kind == "VirtualService"}
+    assert {key: len(spec["http"]) for key, spec in made.items()} == {
+        ("shop", "own"): 1,
+        ("cinema", "greedy"): 1,
+        ("lab", "lab"): 2,  # both namespaces are let, and speak of one host: one object
+    }

@@ -14,6 +14,7 @@ from meshgen.mesh.names import MESH, gateways_of
 from meshgen.values import parse_protocol
 
 _UNOPENED = ("PASSTHROUGH", "AUTO_PASSTHROUGH")
+_WANTED = {"http": "speaks HTTP or ends TLS", "tls": "passes TLS through"}
 
 
 def find(context: Context) -> Iterator[Answer]:
@@ -26,9 +27,16 @@ def find(context: Context) -> Iterator[Answer]:
         servers = [server for host in hosts for server in context.servers_for(holder, host)]
         sealed = [server for server in servers if _is_sealed(server)]
         if spec.http and servers and len(sealed) == len(servers):
-            yield _finding(holder, "http", servers[0], "passes TLS through unopened", "`tls` rules with `sniHosts`")
+            yield _unopened(holder, servers)
         elif spec.tls and servers and not sealed:
             yield _finding(holder, "tls", servers[0], "does not route by SNI", "`http` rules")
+
+
+def _unopened(holder: IstioObject[VirtualService], servers: list[ServerOf]) -> Diagnostic:
+    passing = next((server for server in servers if server.server.tls is not None), None)
+    if passing is not None:
+        return _finding(holder, "http", passing, "passes TLS through unopened", "`tls` rules with `sniHosts`")
+    return _finding(holder, "http", servers[0], "carries connections without reading them", "`tcp` rules")
 
 
 def _is_sealed(server: ServerOf) -> bool:
@@ -39,9 +47,9 @@ def _is_sealed(server: ServerOf) -> bool:
 
 def _finding(holder: IstioObject[VirtualService], kind: str, server: ServerOf, does: str, instead: str) -> Diagnostic:
     return ROUTES_NOT_SEEN.at(
-        holder.origin_of("spec", kind),
+        holder.origin_of("spec", kind, 0),
         f"the `{kind}` rules of virtual service `{holder.name}` are never used: gateway `{server.gateway.name}` {does}",
-        help=f"write {instead}, or change the server's TLS mode",
+        help=f"write {instead}, or name a host of a server that {_WANTED[kind]}",
         related=[Related(server.gateway.origin_of("spec", "servers", server.index), "the server")],
     )
 
