@@ -84,9 +84,60 @@ if TYPE_CHECKING:
     from meshgen.intent.match import Match as Match
     from meshgen.intent.match import TcpMatch as TcpMatch
     from meshgen.intent.match import TlsMatch as TlsMatch
-    from meshgen.intent.mesh import ExportDefaults as ExportDefaults
     from meshgen.intent.mesh import Mesh as Mesh
-    from meshgen.intent.mesh import ProxyDefaults as ProxyDefaults
+    from meshgen.intent.mesh_install import Autoscale as Autoscale
+    from meshgen.intent.mesh_install import Install as Install
+    from meshgen.intent.mesh_install import InstalledGateway as InstalledGateway
+    from meshgen.intent.mesh_install import InstalledPort as InstalledPort
+    from meshgen.intent.mesh_install import InstalledService as InstalledService
+    from meshgen.intent.mesh_install import Istiod as Istiod
+    from meshgen.intent.mesh_install import SidecarContainer as SidecarContainer
+    from meshgen.intent.mesh_install import Tuning as Tuning
+    from meshgen.intent.mesh_providers import Authorizer as Authorizer
+    from meshgen.intent.mesh_providers import Collector as Collector
+    from meshgen.intent.mesh_providers import Datadog as Datadog
+    from meshgen.intent.mesh_providers import DynatraceSampler as DynatraceSampler
+    from meshgen.intent.mesh_providers import ExternalAuthorizer as ExternalAuthorizer
+    from meshgen.intent.mesh_providers import FileLog as FileLog
+    from meshgen.intent.mesh_providers import GrpcAuthorizer as GrpcAuthorizer
+    from meshgen.intent.mesh_providers import GrpcExport as GrpcExport
+    from meshgen.intent.mesh_providers import HeaderValue as HeaderValue
+    from meshgen.intent.mesh_providers import HttpAuthorizer as HttpAuthorizer
+    from meshgen.intent.mesh_providers import HttpExport as HttpExport
+    from meshgen.intent.mesh_providers import HttpLogService as HttpLogService
+    from meshgen.intent.mesh_providers import LogSink as LogSink
+    from meshgen.intent.mesh_providers import OpenTelemetry as OpenTelemetry
+    from meshgen.intent.mesh_providers import OpenTelemetryLog as OpenTelemetryLog
+    from meshgen.intent.mesh_providers import Prometheus as Prometheus
+    from meshgen.intent.mesh_providers import Provider as Provider
+    from meshgen.intent.mesh_providers import RequestBody as RequestBody
+    from meshgen.intent.mesh_providers import SecretServer as SecretServer
+    from meshgen.intent.mesh_providers import SkyWalking as SkyWalking
+    from meshgen.intent.mesh_providers import Stackdriver as Stackdriver
+    from meshgen.intent.mesh_providers import TcpLogService as TcpLogService
+    from meshgen.intent.mesh_providers import Zipkin as Zipkin
+    from meshgen.intent.mesh_proxy import ClientCertificateDetails as ClientCertificateDetails
+    from meshgen.intent.mesh_proxy import ConnectionSettings as ConnectionSettings
+    from meshgen.intent.mesh_proxy import FileFlush as FileFlush
+    from meshgen.intent.mesh_proxy import NamespaceSettings as NamespaceSettings
+    from meshgen.intent.mesh_proxy import PrivateKeys as PrivateKeys
+    from meshgen.intent.mesh_proxy import ProxyDefaults as ProxyDefaults
+    from meshgen.intent.mesh_proxy import ProxyHeaders as ProxyHeaders
+    from meshgen.intent.mesh_proxy import RemoteService as RemoteService
+    from meshgen.intent.mesh_proxy import Selector as Selector
+    from meshgen.intent.mesh_proxy import StatsInclusion as StatsInclusion
+    from meshgen.intent.mesh_proxy import WorkloadProxy as WorkloadProxy
+    from meshgen.intent.mesh_settings import Bounds as Bounds
+    from meshgen.intent.mesh_settings import CertificateAuthority as CertificateAuthority
+    from meshgen.intent.mesh_settings import DefaultProviders as DefaultProviders
+    from meshgen.intent.mesh_settings import ExportDefaults as ExportDefaults
+    from meshgen.intent.mesh_settings import Injection as Injection
+    from meshgen.intent.mesh_settings import KubernetesIngress as KubernetesIngress
+    from meshgen.intent.mesh_settings import MeshTls as MeshTls
+    from meshgen.intent.mesh_settings import SidecarDefaults as SidecarDefaults
+    from meshgen.intent.mesh_settings import TlsVersions as TlsVersions
+    from meshgen.intent.mesh_settings import TrafficDefaults as TrafficDefaults
+    from meshgen.intent.mesh_settings import TrustAnchor as TrustAnchor
     from meshgen.intent.metrics import MetricChange as MetricChange
     from meshgen.intent.metrics import MetricOverride as MetricOverride
     from meshgen.intent.metrics import Metrics as Metrics
@@ -177,7 +228,21 @@ _PARTS = {
     "kind": "Patch",
     "leaves": "Pattern StringMatch",
     "match": "Match TcpMatch TlsMatch",
-    "mesh": "ExportDefaults Mesh ProxyDefaults",
+    "mesh": "Mesh",
+    "mesh_install": ("Autoscale Install InstalledGateway InstalledPort InstalledService Istiod SidecarContainer Tuning"),
+    "mesh_providers": (
+        "Authorizer Collector Datadog DynatraceSampler ExternalAuthorizer FileLog GrpcAuthorizer GrpcExport"
+        " HeaderValue HttpAuthorizer HttpExport HttpLogService LogSink OpenTelemetry OpenTelemetryLog"
+        " Prometheus Provider RequestBody SecretServer SkyWalking Stackdriver TcpLogService Zipkin"
+    ),
+    "mesh_proxy": (
+        "ClientCertificateDetails ConnectionSettings FileFlush NamespaceSettings PrivateKeys ProxyDefaults"
+        " ProxyHeaders RemoteService Selector StatsInclusion WorkloadProxy"
+    ),
+    "mesh_settings": (
+        "Bounds CertificateAuthority DefaultProviders ExportDefaults Injection KubernetesIngress MeshTls"
+        " SidecarDefaults TlsVersions TrafficDefaults TrustAnchor"
+    ),
     "metrics": "MetricChange MetricOverride MetricTag Metrics NewMetric",
     "mirror": "Mirror",
     "model": "IntentError",

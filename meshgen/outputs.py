@@ -12,7 +12,7 @@ from meshgen.deliver.manifest import MANIFEST, parse_manifest
 from meshgen.diagnostics import Diagnostic, Origin, sort_diagnostics
 from meshgen.emit.istio import Artifact
 from meshgen.emit.istio.yaml_writer import dump_documents
-from meshgen.istio.mesh_defaults import beyond_defaults
+from meshgen.json import JsonObject
 from meshgen.load.project import PROJECT_FILE, EnvoyOutput, IstioOutput
 from meshgen.lower.result import DeliveryFile
 from meshgen.mesh import Proxy
@@ -41,9 +41,7 @@ def delivery_tree(result: Result, output: IstioOutput, directory: Path) -> tuple
     """What stands beside the Istio tree: Helm values, files of intents, Argo CD and Flux objects; None where there is nothing."""
     name = result.root.absolute().name
     place = Origin(PROJECT_FILE).at("spec", "outputs", "istio", "deliver")
-    values = istiod_values(result)
-    files = {file.path: _content(file) for file in result.files}
-    files |= {"istiod/values.yaml": values} if values is not None else {}
+    files = {file.path: _content(file.content) for file in (*_installation(result), *result.files)}
     diagnostics: tuple[Diagnostic, ...] = ()
     if (argocd := output.deliver.argocd) is not None:
         delivery = Delivery(
@@ -76,19 +74,20 @@ def delivery_tree(result: Result, output: IstioOutput, directory: Path) -> tuple
     return OutputTree(directory=directory, files=files), diagnostics
 
 
-def _content(file: DeliveryFile) -> bytes:
-    return file.content.encode() if isinstance(file.content, str) else dump_documents([file.content])
+def _content(content: JsonObject | str) -> bytes:
+    return content.encode() if isinstance(content, str) else dump_documents([content])
 
 
-def istiod_values(result: Result) -> bytes | None:
-    """What the Mesh sets of MeshConfig as values of istiod's Helm chart (`helm upgrade … --values`); None where that is nothing.
+def _installation(result: Result) -> tuple[DeliveryFile, ...]:
+    """What the Mesh says of istiod and its installation: Helm values, IstioOperator, runbook.
 
     A MeshConfig that was read from the cluster's own ConfigMap is not given back.
     """
-    if not result.has_mesh_intent:
-        return None
-    settings = beyond_defaults(result.mesh.config)
-    return dump_documents([{"meshConfig": settings}]) if settings else None
+    if result.installation is None:
+        return ()
+    from meshgen.emit.install import install_files  # noqa: PLC0415 (only where a Mesh is given)
+
+    return tuple(DeliveryFile(path=path, content=content) for path, content in install_files(result.installation).items())
 
 
 def envoy_tree(

@@ -28,6 +28,7 @@ from meshgen.load.kubernetes import decode_facts
 from meshgen.load.load import Options, load
 from meshgen.load.project import Project, ProxyTarget
 from meshgen.load.workspace import Workspace
+from meshgen.lower.installed import Installation
 from meshgen.lower.lower import lower
 from meshgen.lower.result import DeliveryFile
 from meshgen.mesh import Capture, Mesh, Proxy, Role, link
@@ -56,7 +57,7 @@ class Result:
     proxies: tuple[Proxy, ...] = ()
     diagnostics: tuple[Diagnostic, ...] = ()
     not_checked: tuple[NotChecked, ...] = ()
-    has_mesh_intent: bool = False  # whether the sources say what istiod's settings are
+    installation: Installation | None = None  # what a Mesh says of istiod's settings and of its installation
     texts: Mapping[str, bytes] = field(default_factory=dict)  # sources by the file name that origins have
 
     @property
@@ -110,7 +111,7 @@ def compile_project(root: Path, options: Options | None = None) -> Result:
         proxies=all_proxies(mesh, loaded.project),
         diagnostics=diagnostics,
         not_checked=checked.not_checked,
-        has_mesh_intent=any(intent.model.KIND == "Mesh" for intent in intents),
+        installation=None if has_errors(diagnostics) else lowered.installation,
         texts=workspace.texts,
     )
 

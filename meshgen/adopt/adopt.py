@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import cast
 
 from meshgen.adopt.candidates import alone, services_to_be, together
 from meshgen.adopt.differences import differences, patch_for, spoken
@@ -21,7 +22,7 @@ from meshgen.json import JsonObject
 from meshgen.kubernetes import CoreFacts, KubernetesObject
 from meshgen.load.document import Document
 from meshgen.lower.lower import lower
-from meshgen.lower.mesh_config import mesh_config
+from meshgen.lower.mesh_config import mesh_settings
 
 _MERGED = "another VirtualService speaks of the same hosts on the same gateways, and intent would make one of both"
 _FILE = "<adopted>"
@@ -90,8 +91,8 @@ def _routed(intents: Iterable[IntentObject[Intent]]) -> frozenset[ServiceKey]:
 
 
 def _surroundings(natives: Sequence[Native], intents: Sequence[IntentObject[Intent]], facts: CoreFacts) -> Surroundings:
-    mesh = next((intent.model for intent in intents if isinstance(intent.model, Mesh)), None)
-    config = mesh_config(mesh, facts.mesh_configs, [])
+    mesh = next((cast("IntentObject[Mesh]", intent) for intent in intents if isinstance(intent.model, Mesh)), None)
+    config = mesh_settings(mesh, facts.mesh_configs, []).config
     selectors: dict[str, dict[str, Mapping[str, str]]] = {}
     for fact in facts.services:
         if fact.spec.selector:

@@ -136,11 +136,12 @@ def load_balancer(value: intent.LoadBalancer | None, locality: intent.Locality |
             duration=warmup.duration, minimum_percent=warmup.minimum_percent, aggression=warmup.aggression
         ),
         locality_lb_setting=None if locality is None else locality_setting(locality),
-        zone_aware_lb_setting=None if zones is None else _zone_aware(zones),
+        zone_aware_lb_setting=None if zones is None else zone_aware(zones),
     )
 
 
-def _zone_aware(value: intent.ZoneAware) -> istio.ZoneAwareLoadBalancerSetting:
+def zone_aware(value: intent.ZoneAware) -> istio.ZoneAwareLoadBalancerSetting:
+    """`zoneAwareLbSetting`."""
     return istio.ZoneAwareLoadBalancerSetting(
         enabled=value.enabled,
         min_cluster_size=value.min_cluster_size,

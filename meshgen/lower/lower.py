@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from typing import cast
 
 from meshgen.diagnostics import Diagnostic, Related, sort_diagnostics
 from meshgen.diagnostics.catalogue.lower import DECLARED_TWICE, OBJECT_TAKEN
@@ -17,6 +18,7 @@ from meshgen.kubernetes import CoreFacts, KubernetesObject
 from meshgen.lower.access import authorization_policies
 from meshgen.lower.admission import refused
 from meshgen.lower.authentication import authentications
+from meshgen.lower.bounds import check_bounds
 from meshgen.lower.calls import check_calls
 from meshgen.lower.changes import Changes
 from meshgen.lower.destination_rule import destination_rules, traffic_policies
@@ -26,9 +28,10 @@ from meshgen.lower.facts import with_intents, with_objects
 from meshgen.lower.gateway import gateways
 from meshgen.lower.gateway_deployment import gateway_deployments
 from meshgen.lower.index import Index, build_index
+from meshgen.lower.installation import installation
 from meshgen.lower.machine_files import machine_files
 from meshgen.lower.mesh import mesh_objects
-from meshgen.lower.mesh_config import mesh_config
+from meshgen.lower.mesh_config import mesh_settings
 from meshgen.lower.names import check_names
 from meshgen.lower.observability import observability_files, observability_objects
 from meshgen.lower.patches import patched
@@ -57,8 +60,9 @@ def lower(
     """
     report: Report = []
     distinct = _each_once(intents, report)
-    mesh = next((intent.model for intent in distinct if isinstance(intent.model, Mesh)), None)
-    index = build_index(distinct, facts, mesh_config(mesh, facts.mesh_configs, report), natives, target)
+    mesh = next((cast("IntentObject[Mesh]", intent) for intent in distinct if isinstance(intent.model, Mesh)), None)
+    settings = mesh_settings(mesh, facts.mesh_configs, report)
+    index = build_index(distinct, facts, settings.config, natives, target)
     if index.externals:
         index = replace(index, ways=find_ways(index, report))
     check_calls(index, natives, report)
@@ -70,6 +74,7 @@ def lower(
     report += refused(made, target)
     objects, others = _distinct(natives, made, report)
     check_providers(index, objects, report)
+    check_bounds(index, objects, report)
     files = [file for change in changes for file in pod_files(change, made, index, report)]
     files += [*machine_files(index), *observability_files(index, objects)]
     lowered = Lowered(
@@ -77,6 +82,7 @@ def lower(
         facts=with_objects(with_intents(facts, index, report), others),
         config=index.config,
         others=tuple(sorted(others, key=lambda each: each.key)),
+        installation=None if mesh is None else installation(mesh, settings.said, report),
         files=tuple(sorted(files, key=lambda each: each.path)),
     )
     return lowered, sort_diagnostics(report)

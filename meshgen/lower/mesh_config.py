@@ -1,66 +1,85 @@
-"""MeshConfig: what the Mesh says, else what istiod's own ConfigMap in the tree says, else istiod's defaults."""
+"""MeshConfig: what the Mesh says, else what istiod's own settings in the tree say, else istiod's defaults."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
-from typing import Literal
+from dataclasses import dataclass, field
 
 import msgspec
 
-from meshgen.intent import mesh as intent
+from meshgen.diagnostics import Diagnostic, JsonPath, Origin, Related
+from meshgen.diagnostics.catalogue.load import UNKNOWN_FIELD
+from meshgen.diagnostics.catalogue.mesh import CONFIG_SAID_TWICE, INVALID_CONFIG, MESH_CONFIG_UNREAD, UNKNOWN_CONFIG_FIELD
+from meshgen.intent.decode import IntentObject
 from meshgen.intent.mesh import Mesh
-from meshgen.intent.observation import AccessLog
-from meshgen.istio.decode import struct_diagnostics
-from meshgen.istio.mesh_config import MeshConfig, OutboundTrafficPolicy, PathNormalization
-from meshgen.istio.mesh_providers import ExtensionProvider
-from meshgen.istio.mesh_proxy import GatewayTopology, ProxySettings
-from meshgen.json import JsonObject, JsonValue
+from meshgen.istio.decode import struct_diagnostics, struct_violations
+from meshgen.istio.mesh_config import MeshConfig
+from meshgen.json import JsonObject, JsonValue, merge_patch
 from meshgen.kubernetes import MeshConfigMap
-from meshgen.lower.actions import retries
-from meshgen.lower.destination_rule import locality_setting, tcp_keepalive
+from meshgen.lower.mesh_providers import say_providers
+from meshgen.lower.mesh_proxy import say_proxy
+from meshgen.lower.mesh_said import Said, say_basics, say_observation, say_trust
 from meshgen.lower.result import Report
 
-_OUTBOUND: dict[str, Literal["ALLOW_ANY", "REGISTRY_ONLY"]] = {"allowAny": "ALLOW_ANY", "registryOnly": "REGISTRY_ONLY"}
-_PATHS: dict[str, Literal["DEFAULT", "NONE", "BASE", "MERGE_SLASHES", "DECODE_AND_MERGE_SLASHES"]] = {
-    "default": "DEFAULT",
-    "none": "NONE",
-    "base": "BASE",
-    "mergeSlashes": "MERGE_SLASHES",
-    "decodeAndMergeSlashes": "DECODE_AND_MERGE_SLASHES",
-}
-_CERTIFICATES = {
-    "sanitize": "SANITIZE",
-    "forwardOnly": "FORWARD_ONLY",
-    "appendForward": "APPEND_FORWARD",
-    "sanitizeSet": "SANITIZE_SET",
-    "alwaysForwardOnly": "ALWAYS_FORWARD_ONLY",
-}
+
+@dataclass(frozen=True, slots=True)
+class MeshSettings:
+    """The settings of istiod, and what of them the Mesh says, in MeshConfig's words."""
+
+    config: MeshConfig = field(default_factory=MeshConfig)
+    said: JsonObject = field(default_factory=dict)
 
 
-def mesh_config(mesh: Mesh | None, config_maps: Iterable[MeshConfigMap], report: Report) -> MeshConfig:
-    """The settings of istiod. A Mesh decides alone; without one the ConfigMap does that a cluster's istiod reads.
+def mesh_settings(mesh: IntentObject[Mesh] | None, natives: Iterable[MeshConfigMap], report: Report) -> MeshSettings:
+    """The settings of istiod. A Mesh decides alone; without one what a cluster's istiod reads does.
 
     Of several ConfigMaps that of `istio-system` counts, where istiod usually lives, else the first by namespace; of revisions
-    (`istio-canary`) the one without, else the first by name.
+    (`istio-canary`) the one without, else the first by name. What an IstioOperator says counts as a ConfigMap.
     """
+    usual = MeshConfig().root_namespace
+    found = sorted(natives, key=lambda each: (each.metadata.namespace != usual, each.metadata.namespace, each.metadata.name))
+    configs = [_native(each, report) for each in found]
     if mesh is not None:
-        return MeshConfig(**_identity(mesh), **_connections(mesh), **_visibility(mesh), **_observation(mesh))  # type: ignore[arg-type]  # gathered by name
-    found = sorted(
-        config_maps,
-        key=lambda each: (each.metadata.namespace != MeshConfig().root_namespace, each.metadata.namespace, each.metadata.name),
+        report.extend(_unread(each, mesh) for each in found)
+        return _of_intent(mesh, report)
+    return MeshSettings(config=configs[0]) if configs else MeshSettings()
+
+
+def _unread(config_map: MeshConfigMap, mesh: IntentObject[Mesh]) -> Diagnostic:
+    message = f"the MeshConfig of `{config_map.metadata.name}` does not count: {mesh.spoken} says all of it"
+    related = [Related(mesh.origin, "declared here")]
+    return MESH_CONFIG_UNREAD.at(
+        config_map.origin, message, help="take its settings into the Mesh, and remove it", related=related
     )
-    return _native(found[0], report) if found else MeshConfig()
 
 
 def _native(config_map: MeshConfigMap, report: Report) -> MeshConfig:
-    """The MeshConfig as written; istiod starts with its defaults where one value is wrong, and so do we."""
+    """The MeshConfig as written; istiod passes over fields that it does not know, and starts with its defaults else."""
     value = _without_nulls(config_map.mesh)
     try:
         return msgspec.convert(value, MeshConfig)
     except msgspec.ValidationError:
         report.extend(struct_diagnostics(value, MeshConfig, config_map.origin))
+    for violation in struct_violations(value, MeshConfig):
+        if violation.code is UNKNOWN_FIELD:
+            value = _without(value, violation.path)
+    try:
+        return msgspec.convert(value, MeshConfig)
+    except msgspec.ValidationError:
         return MeshConfig()
+
+
+def _without(value: JsonValue, path: JsonPath) -> JsonValue:
+    """The value without the part under the path."""
+    if isinstance(value, dict):
+        return {
+            key: _without(item, path[1:]) if key == path[0] else item
+            for key, item in value.items()
+            if key != path[0] or len(path) > 1
+        }
+    if isinstance(value, list):
+        return [_without(item, path[1:]) if index == path[0] else item for index, item in enumerate(value)]
+    return value
 
 
 def _without_nulls(value: JsonValue) -> JsonValue:
@@ -70,65 +89,66 @@ def _without_nulls(value: JsonValue) -> JsonValue:
     return [_without_nulls(item) for item in value] if isinstance(value, list) else value
 
 
-def _given(**values: object) -> dict[str, object]:
-    return {name: value for name, value in values.items() if value is not None}
+def _of_intent(mesh: IntentObject[Mesh], report: Report) -> MeshSettings:
+    said = Said()
+    for say in (say_basics, say_trust, say_observation, say_providers, say_proxy):
+        say(said, mesh.model)
+    config = mesh.model.config
+    if config:
+        report.extend(_contradictions(mesh, said, config))
+        said = Said(_as_map(merge_patch(said.value, config)), {**said.places, **_config_places(config)})
+    try:
+        return MeshSettings(msgspec.convert(said.value, MeshConfig), said.value)
+    except msgspec.ValidationError:
+        for violation in struct_violations(said.value, MeshConfig):
+            code = UNKNOWN_CONFIG_FIELD if violation.code is UNKNOWN_FIELD else INVALID_CONFIG
+            report.append(code.at(_origin(mesh, said, violation.path), violation.message, help=violation.help))
+        return MeshSettings()
 
 
-def _identity(mesh: Mesh) -> dict[str, object]:
-    return _given(
-        trust_domain=mesh.trust_domain,
-        trust_domain_aliases=mesh.trust_domain_aliases,
-        root_namespace=mesh.root_namespace,
-        enable_auto_mtls=mesh.auto_mtls,
-    )
+def _as_map(value: JsonValue) -> JsonObject:
+    if not isinstance(value, dict):
+        raise TypeError("a merge of two maps is a map")
+    return value
 
 
-def _connections(mesh: Mesh) -> dict[str, object]:
-    return _given(
-        outbound_traffic_policy=None if mesh.outbound is None else OutboundTrafficPolicy(mode=_OUTBOUND[mesh.outbound]),
-        default_http_retry_policy=None if mesh.retries is None else retries(mesh.retries),
-        connect_timeout=mesh.connect_timeout,
-        protocol_detection_timeout=mesh.protocol_detection_timeout,
-        tcp_keepalive=tcp_keepalive(mesh.tcp_keepalive),
-        dns_refresh_rate=mesh.dns_refresh_rate,
-        locality_lb_setting=None if mesh.locality is None else locality_setting(mesh.locality),
-        h2_upgrade_policy=None if mesh.h2_upgrade is None else ("UPGRADE" if mesh.h2_upgrade == "upgrade" else "DO_NOT_UPGRADE"),
-        path_normalization=None
-        if mesh.path_normalization is None
-        else PathNormalization(normalization=_PATHS[mesh.path_normalization]),
-    )
+def _config_places(config: JsonObject) -> dict[JsonPath, JsonPath]:
+    return {path: ("config", *path) for path, _ in _leaves(config, ())}
 
 
-def _visibility(mesh: Mesh) -> dict[str, object]:
-    export = mesh.export_to or intent.ExportDefaults()
-    return _given(
-        default_service_export_to=export.services,
-        default_virtual_service_export_to=export.virtual_services,
-        default_destination_rule_export_to=export.destination_rules,
-    )
+def _leaves(value: JsonValue, path: JsonPath) -> Iterator[tuple[JsonPath, JsonValue]]:
+    if isinstance(value, dict) and value:
+        for key, item in value.items():
+            yield from _leaves(item, (*path, key))
+    else:
+        yield path, value
 
 
-def _observation(mesh: Mesh) -> dict[str, object]:
-    log = mesh.access_log or AccessLog()
-    return _given(
-        extension_providers=None if mesh.providers is None else tuple(_providers(mesh.providers)),
-        access_log_file=log.file,
-        access_log_format=log.format,
-        access_log_encoding=None if log.encoding is None else log.encoding.upper(),
-        default_config=None if mesh.proxy is None else _proxy(mesh.proxy),
-    )
+def _contradictions(mesh: IntentObject[Mesh], said: Said, config: JsonObject) -> Iterator[Diagnostic]:
+    """Fields that `config` says otherwise than the Mesh does in its own words."""
+    for path, value in _leaves(config, ()):
+        held: JsonValue = said.value
+        for name in path:
+            held = held.get(str(name)) if isinstance(held, dict) else None
+        place = said.place_of(path)
+        if held is not None and held != value and place is not None:
+            name = ".".join(str(part) for part in path)
+            message = f"`config` and `{place[0]}` both say `{name}`, and not the same"
+            related = [Related(_spoken(mesh, place), "said here, too")]
+            yield CONFIG_SAID_TWICE.at(
+                mesh.at("spec", "config", *path), message, help="leave it out of `config`", related=related
+            )
 
 
-def _providers(given: Iterable[JsonObject]) -> Iterator[ExtensionProvider]:
-    for provider in given:
-        with suppress(msgspec.ValidationError):
-            yield msgspec.convert(provider, ExtensionProvider)
+def _origin(mesh: IntentObject[Mesh], said: Said, path: JsonPath) -> Origin:
+    place = said.place_of(path)
+    return mesh.at("spec", "config", *path) if place is None else _spoken(mesh, place)
 
 
-def _proxy(proxy: intent.ProxyDefaults) -> ProxySettings:
-    topology = _given(
-        num_trusted_proxies=proxy.trusted_proxies,
-        forward_client_cert_details=None if proxy.forward_client_cert is None else _CERTIFICATES[proxy.forward_client_cert],
-    )
-    settings = _given(concurrency=proxy.concurrency, proxy_metadata=proxy.metadata)
-    return ProxySettings(gateway_topology=GatewayTopology(**topology), **settings)  # type: ignore[arg-type]  # as above
+def _spoken(mesh: IntentObject[Mesh], place: JsonPath) -> Origin:
+    """The origin of a part of the Mesh; providers may be written as a map or as MeshConfig's list."""
+    spec = mesh.value.get("spec")
+    if place[0] == "providers" and len(place) > 1 and isinstance(spec, dict) and isinstance(spec.get("providers"), list):
+        index = list(mesh.model.providers or {}).index(str(place[1]))
+        return mesh.item("spec", "providers", index, *place[3:])
+    return mesh.at("spec", *place)

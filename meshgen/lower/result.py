@@ -16,6 +16,7 @@ from meshgen.istio.object import IstioObject
 from meshgen.istio.struct import IstioStruct
 from meshgen.json import JsonObject, JsonValue
 from meshgen.kubernetes import CoreFacts, KubernetesObject
+from meshgen.lower.installed import Installation
 
 Report: TypeAlias = list[Diagnostic]
 """Where a step leaves its findings."""
@@ -39,6 +40,7 @@ class Lowered:
     facts: CoreFacts
     config: MeshConfig
     others: tuple[KubernetesObject, ...] = ()  # what intents give beside Istio's API, by kind, namespace, name
+    installation: Installation | None = None  # how Istio is installed, where a Mesh is given
     files: tuple[DeliveryFile, ...] = ()  # what intents give for people and tools, by path
 
 

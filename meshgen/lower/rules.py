@@ -6,6 +6,7 @@ place, each narrowed by the rule that sends there.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -100,12 +101,20 @@ class RuleBook:
         """All requests to the version that a canary or mirror starts from: it says who has them now."""
         changes = (*self.index.canaries.get(key, ()), *self.index.mirrors.get(key, ()))
         if not changes:
-            return RuleSet()
+            return self._timed(key)
         version = changes[0].model.from_
         if version is not None and version not in (known.name for known in intent.model.versions or ()):
             return RuleSet()  # the canary's own finding
         target = Target(host_of(key), key, version, None, follows=False)
         return implied_rules(target, self.index.ports_of(key), changes[0].origin)
+
+    def _timed(self, key: ServiceKey) -> RuleSet:
+        """All requests to all endpoints, where the mesh has a timeout for them (`with_timeout` adds it); nothing else."""
+        mesh = self.index.mesh
+        if mesh is None or mesh.model.timeout is None or not any(protocol.is_http for _, protocol in self.index.ports_of(key)):
+            return RuleSet()
+        target = Target(host_of(key), key, None, None, follows=False)
+        return RuleSet(http=(Draft((), (target,), {}, mesh.at("spec", "timeout")),))
 
     def _http(self, rules: Sequence[Rule], intent: IntentObject[Intent], own: ServiceKey | None, key: str) -> Iterator[HttpDraft]:
         resolver = Resolver(intent, own, self.index, self.report)
@@ -208,6 +217,21 @@ def _http_port(ports: Iterable[tuple[int, Protocol]]) -> int | None:
 def with_ports(targets: Iterable[Target], port: int | None) -> tuple[Target, ...]:
     """The targets, those without a port on this one."""
     return tuple(replace(target, port=target.port or port) for target in targets)
+
+
+def with_timeout(rules: RuleSet, timeout: str | None) -> RuleSet:
+    """The rules with the mesh's timeout where an HTTP rule sends on and says none."""
+    if timeout is None:
+        return rules
+    return dataclasses.replace(
+        rules,
+        http=tuple(
+            replace(draft, fields={**draft.fields, "timeout": timeout})
+            if draft.targets and "timeout" not in draft.fields
+            else draft
+            for draft in rules.http
+        ),
+    )
 
 
 def http_matches(matches: Sequence[Match] | None, namespace: str) -> Matches:

@@ -19,7 +19,7 @@ from meshgen.lower.egress import legs
 from meshgen.lower.gateway import admits
 from meshgen.lower.index import Index, host_of
 from meshgen.lower.result import Made, Report, make
-from meshgen.lower.rules import MESH, HttpDraft, RuleBook, RuleSet, gateway_names
+from meshgen.lower.rules import MESH, HttpDraft, RuleBook, RuleSet, gateway_names, with_timeout
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,18 +61,19 @@ def virtual_services(index: Index, book: RuleBook, changes: Changes, report: Rep
 
 
 def _speakers(index: Index, book: RuleBook, changes: Changes) -> Iterator[Speaker]:
+    timeout = index.mesh.model.timeout if index.mesh is not None else None
     for key, service in index.services.items():
-        rules = changes.apply(book.of_service(key))
+        rules = with_timeout(changes.apply(book.of_service(key)), timeout)
         if rules.http or rules.tcp or rules.tls:
             yield Speaker(service, 0, (host_of(key),), (MESH,), rules, service.model.export_to)
     for host, external in index.externals.items():
         way = index.ways.get(host)
         own = book.of_service(("", host))
-        rules = changes.apply(own if way is None else legs(way, host, own))
+        rules = with_timeout(changes.apply(own if way is None else legs(way, host, own)), timeout)
         if rules.http or rules.tcp or rules.tls:
             yield Speaker(external, 0, (host,), (MESH,) if way is None else (way.name, MESH), rules, external.model.export_to)
     for route in index.of(Route):
-        rules = changes.apply(book.of_route(route))
+        rules = with_timeout(changes.apply(book.of_route(route)), timeout)
         if rules.http or rules.tcp or rules.tls:
             model = route.model
             gateways = gateway_names(model.gateways, model.namespace) or ((MESH,) if model.hosts else ())
