@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TypeAlias
 
-from meshgen.adopt import access, authentication, gateway, virtual_service
+from meshgen.adopt import access, authentication, gateway, telemetry, virtual_machines, virtual_service
 from meshgen.adopt.reader import Native, Proposal, ServiceKey, Surroundings, Unsaid
 
 Way: TypeAlias = Callable[[], Proposal]
@@ -17,7 +17,9 @@ _ALONE: Mapping[str, Callable[[Native, Surroundings], Iterator[Proposal]]] = {
     "Gateway": gateway.gateway,
     "PeerAuthentication": authentication.authentication,
     "RequestAuthentication": authentication.authentication,
+    "Telemetry": telemetry.telemetry,
     "VirtualService": virtual_service.route,
+    "WorkloadGroup": virtual_machines.virtual_machines,
 }
 """By kind, the intent that gives one object by itself."""
 

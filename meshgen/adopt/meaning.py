@@ -9,7 +9,13 @@ from typing import Any, TypeAlias
 import msgspec
 from msgspec import inspect
 
-from meshgen.adopt.meaning_of_policies import authorization_policy, peer_authentication, request_authentication
+from meshgen.adopt.meaning_of_policies import (
+    authorization_policy,
+    extension,
+    peer_authentication,
+    request_authentication,
+    telemetry,
+)
 from meshgen.adopt.meaning_of_traffic import destination_rule, gateway, sidecar, virtual_service
 from meshgen.diff.normalise import is_tracking_mark
 from meshgen.istio.kinds import KINDS
@@ -27,7 +33,10 @@ _KINDS: dict[str, Callable[[Spec, str], Spec]] = {
     "PeerAuthentication": peer_authentication,
     "RequestAuthentication": request_authentication,
     "Sidecar": sidecar,
+    "Telemetry": telemetry,
+    "TrafficExtension": extension,
     "VirtualService": virtual_service,
+    "WasmPlugin": extension,
 }
 _TOOLS = ("meshgen/", "config.kubernetes.io/", "internal.config.kubernetes.io/", "kubectl.kubernetes.io/")
 

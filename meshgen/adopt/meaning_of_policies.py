@@ -21,8 +21,12 @@ def authorization_policy(spec: Spec, namespace: str) -> Spec:  # noqa: ARG001 (a
 
 
 def _selected(spec: Spec) -> Spec:
-    """A selector without labels selects as no selector does."""
-    return {key: value for key, value in spec.items() if not (key == "selector" and value == {})}
+    """A selector without labels selects as no selector does; one `targetRef` is a list of one."""
+    normal = {key: value for key, value in spec.items() if not (key == "selector" and value == {}) and key != "targetRef"}
+    references = spec.get("targetRefs", [spec["targetRef"]] if "targetRef" in spec else [])
+    if references:
+        normal["targetRefs"] = _sorted([{"group": "", **reference} for reference in references])
+    return normal
 
 
 def _sorted(values: list[Any]) -> list[Any]:
@@ -87,3 +91,44 @@ def _issuer(rule: Spec) -> Spec:
     if "outputClaimToHeaders" in rule:
         normal["outputClaimToHeaders"] = _sorted(rule["outputClaimToHeaders"])
     return normal
+
+
+def telemetry(spec: Spec, namespace: str) -> Spec:  # noqa: ARG001 (as the others)
+    """Istio: Telemetry. Later changes of a metric win, so their order stays."""
+    normal = _selected(spec)
+    if "metrics" in spec:
+        normal["metrics"] = [_metrics(each) for each in spec["metrics"]]
+    for key in ("accessLogging", "tracing"):
+        if key in spec:
+            normal[key] = [_sided(each) for each in spec[key]]
+    return normal
+
+
+def _metrics(metrics: Spec) -> Spec:
+    normal = dict(metrics)
+    if "overrides" in metrics:
+        normal["overrides"] = [_override(each) for each in metrics["overrides"]]
+    return normal
+
+
+def _override(override: Spec) -> Spec:
+    match = {"mode": "CLIENT_AND_SERVER", **override.get("match", {})}
+    if "customMetric" not in match:
+        match.setdefault("metric", "ALL_METRICS")
+    normal = {**override, "match": match}
+    if "tagOverrides" in override:
+        normal["tagOverrides"] = {name: {"operation": "UPSERT", **tag} for name, tag in override["tagOverrides"].items()}
+    return normal
+
+
+def _sided(entry: Spec) -> Spec:
+    """An access log or a trace of both sides where nothing is said."""
+    normal = {**entry, "match": {"mode": "CLIENT_AND_SERVER", **entry.get("match", {})}}
+    if entry.get("filter") == {}:
+        del normal["filter"]
+    return normal
+
+
+def extension(spec: Spec, namespace: str) -> Spec:  # noqa: ARG001 (as the others)
+    """Istio: WasmPlugin and TrafficExtension."""
+    return _selected(spec)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from meshgen.intent.kind import Intent
+from meshgen.intent.target import GROUPS
 from meshgen.istio.hosts import SERVICE_SUFFIX, fully_qualified
 from meshgen.istio.object import IstioObject
 from meshgen.istio.struct import IstioStruct
@@ -155,6 +155,20 @@ def target(labels: Mapping[str, str] | None, namespace: str, beside: Surrounding
     return {"workload": {"selector": dict(labels)}}
 
 
-def is_name(text: str) -> bool:
-    """Whether a text can be an intent's name."""
-    return re.fullmatch(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?", text) is not None
+def scope(native: Native, beside: Surroundings) -> JsonObject:
+    """What a policy is for: targets of the Gateway API, Pods, a namespace, the mesh."""
+    spec = native.spec
+    references = spec.target_refs or ((spec.target_ref,) if spec.target_ref is not None else ())
+    if references:
+        return {"targets": [_reference(reference) for reference in references]}
+    return target(spec.selector.match_labels if spec.selector is not None else None, native.namespace, beside)
+
+
+def _reference(reference: Any) -> JsonObject:  # noqa: ANN401 (PolicyTargetReference)
+    """A target; its group where it is not the kind's usual one."""
+    said: JsonObject = {"kind": reference.kind, "name": reference.name}
+    if (reference.group or "") != GROUPS.get(reference.kind):
+        said["group"] = reference.group or ""
+    if reference.namespace is not None:
+        said["namespace"] = reference.namespace
+    return said
