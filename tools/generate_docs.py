@@ -1,4 +1,4 @@
-"""Writes the generated pages under docs/: the codes, the command line, the intent language.
+"""Writes the generated pages under docs/: the codes, the command line, the intent language, the coverage of Istio.
 
 Usage: python tools/generate_docs.py [--check]
 """
@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import click
+
+from istio_coverage import coverage_page
 
 from meshgen.cli.app import VERBS, cli
 from meshgen.diagnostics.catalogue import CODES
@@ -86,7 +88,8 @@ def intent_page() -> str:
 def main() -> int:
     """Writes the pages; with --check only says which are out of date."""
     stale = []
-    for name, text in (("codes.md", codes_page()), ("cli.md", cli_page()), ("intent.md", intent_page())):
+    pages = {"codes.md": codes_page(), "cli.md": cli_page(), "intent.md": intent_page(), "istio-coverage.md": coverage_page()}
+    for name, text in pages.items():
         target = DOCS / name
         if not target.exists() or target.read_text() != HEAD + text:
             stale.append(name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TypeAlias
 
-from meshgen.adopt import access, authentication, gateway, telemetry, virtual_machines, virtual_service
+from meshgen.adopt import access, authentication, external_service, gateway, telemetry, virtual_machines, virtual_service
 from meshgen.adopt.reader import Native, Proposal, ServiceKey, Surroundings, Unsaid
 
 Way: TypeAlias = Callable[[], Proposal]
@@ -17,6 +17,7 @@ _ALONE: Mapping[str, Callable[[Native, Surroundings], Iterator[Proposal]]] = {
     "Gateway": gateway.gateway,
     "PeerAuthentication": authentication.authentication,
     "RequestAuthentication": authentication.authentication,
+    "ServiceEntry": external_service.external_service,
     "Telemetry": telemetry.telemetry,
     "VirtualService": virtual_service.route,
     "WorkloadGroup": virtual_machines.virtual_machines,
@@ -42,6 +43,8 @@ def together(natives: Sequence[Native], beside: Surroundings) -> Iterator[Propos
         proposal = _tried(lambda key=key, group=group: virtual_service.service(key, group, beside))  # type: ignore[misc]  # bound now
         if isinstance(proposal, Proposal):
             yield proposal
+    yield from external_service.together(natives)
+    yield from virtual_machines.together(natives)
     policies = [native for native in natives if native.kind == "AuthorizationPolicy"]
     yield from _all_said(access.together, policies, beside)
     authentications = [native for native in natives if native.kind in {"PeerAuthentication", "RequestAuthentication"}]

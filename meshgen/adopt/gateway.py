@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from meshgen.adopt.reader import Native, Proposal, Surroundings, Table, fields, plain, word
+from meshgen.adopt.reader import Native, Proposal, Surroundings, Table, each, fields, plain, table_of, word
 from meshgen.intent.gateway import Gateway
 from meshgen.json import JsonObject, JsonValue
 from meshgen.values import Protocol, parse_protocol
@@ -18,6 +18,16 @@ SERVER_TLS: Table = {
     "ca_cert_credential_name": "caCertCredential",
     "server_certificate": "serverCertificate",
     "private_key": "privateKey",
+    "tls_certificates": (
+        "certificateFiles",
+        each(
+            table_of({
+                "server_certificate": "serverCertificate",
+                "private_key": "privateKey",
+                "ca_certificates": "caCertificates",
+            })
+        ),
+    ),
     "ca_certificates": "caCertificates",
     "ca_crl": "caCrl",
     "subject_alt_names": "subjectAltNames",

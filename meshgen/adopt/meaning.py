@@ -16,7 +16,7 @@ from meshgen.adopt.meaning_of_policies import (
     request_authentication,
     telemetry,
 )
-from meshgen.adopt.meaning_of_traffic import destination_rule, gateway, sidecar, virtual_service
+from meshgen.adopt.meaning_of_traffic import destination_rule, gateway, service_entry, sidecar, virtual_service
 from meshgen.diff.normalise import is_tracking_mark
 from meshgen.istio.kinds import KINDS
 from meshgen.istio.object import IstioObject
@@ -32,6 +32,7 @@ _KINDS: dict[str, Callable[[Spec, str], Spec]] = {
     "Gateway": gateway,
     "PeerAuthentication": peer_authentication,
     "RequestAuthentication": request_authentication,
+    "ServiceEntry": service_entry,
     "Sidecar": sidecar,
     "Telemetry": telemetry,
     "TrafficExtension": extension,

@@ -117,8 +117,13 @@ def _override(override: Spec) -> Spec:
         match.setdefault("metric", "ALL_METRICS")
     normal = {**override, "match": match}
     if "tagOverrides" in override:
-        normal["tagOverrides"] = {name: {"operation": "UPSERT", **tag} for name, tag in override["tagOverrides"].items()}
+        normal["tagOverrides"] = {name: _tag(tag) for name, tag in override["tagOverrides"].items()}
     return normal
+
+
+def _tag(tag: Spec) -> Spec:
+    """A tag that is removed has no value, whatever is written."""
+    return {"operation": "REMOVE"} if tag.get("operation") == "REMOVE" else {"operation": "UPSERT", **tag}
 
 
 def _sided(entry: Spec) -> Spec:

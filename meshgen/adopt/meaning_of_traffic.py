@@ -156,6 +156,10 @@ def _traffic_policy(policy: Spec) -> Spec:
         normal["loadBalancer"] = _load_balancer(policy["loadBalancer"])
     if "retryBudget" in policy and "budgetInterval" in policy["retryBudget"]:
         normal["retryBudget"] = {**policy["retryBudget"], "budgetInterval": _time(policy["retryBudget"]["budgetInterval"])}
+    if "outlierDetection" in policy:  # istiod ignores `consecutiveErrors`
+        normal["outlierDetection"] = {
+            key: value for key, value in policy["outlierDetection"].items() if key != "consecutiveErrors"
+        }
     if "portLevelSettings" in policy:
         ports = [_traffic_policy(each) for each in policy["portLevelSettings"]]
         normal["portLevelSettings"] = sorted(ports, key=lambda each: each.get("port", {}).get("number", 0))
@@ -219,3 +223,18 @@ def _egress_host(host: str, namespace: str) -> str:
     if not slash:
         return host
     return f"{namespace if place == '.' else place}/{name}"
+
+
+def service_entry(spec: Spec, namespace: str) -> Spec:  # noqa: ARG001 (as the others)
+    """Istio: ServiceEntry."""
+    normal = {"location": "MESH_EXTERNAL", "resolution": "NONE", **_export(spec)}
+    if "ports" in spec:
+        normal["ports"] = [_service_port(port) for port in spec["ports"]]
+    if "endpoints" in spec:
+        normal["endpoints"] = [_given(endpoint) for endpoint in spec["endpoints"]]
+    return _given(normal)
+
+
+def _service_port(port: Spec) -> Spec:
+    normal = {**port, "protocol": port.get("protocol", "").upper()}
+    return {key: value for key, value in normal.items() if not (key == "targetPort" and value in {0, port["number"]})}
