@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-
 from istio_coverage import coverage_page
 
 from meshgen.cli.app import VERBS, cli

@@ -31,7 +31,7 @@ CORPUS = Path(__file__).resolve().parent.parent / "tests/data/adopt"
 PathOf: TypeAlias = tuple[str | int, ...]
 Native: TypeAlias = IstioObject[Any]
 
-NATIVE, IGNORED = "native object", "nothing: istiod does not read it"
+NATIVE, IGNORED = "native object", "nothing: Istio ignores it, or takes no value"
 TRIES = 6
 """Occurrences of a leaf that are tried."""
 _EXAMPLES = {"protocol": ("TCP", "HTTP2")}
@@ -75,9 +75,7 @@ def coverage() -> dict[str, str]:
 
 def _corpus() -> tuple[list[Native], CoreFacts]:
     documents = [
-        document
-        for path in sorted(CORPUS.glob("*.yaml"))
-        for document in parse_documents(path.read_bytes(), path.name)[0]
+        document for path in sorted(CORPUS.glob("*.yaml")) for document in parse_documents(path.read_bytes(), path.name)[0]
     ]
     workspace, _ = build_workspace(documents)
     decoded = [decode_object(each.value, each.origin, each.origins, NEWEST)[0] for each in workspace.natives]
@@ -149,7 +147,9 @@ def _how(found: list[Occurrence], mates: dict[tuple[str, str, str], list[Native]
         before = _intent(group, each.native, facts)
         for spec in _variants(each):
             changed = _changed(each.native, spec)
-            after = None if changed is None else _intent([changed if one is each.native else one for one in group], changed, facts)
+            after = (
+                None if changed is None else _intent([changed if one is each.native else one for one in group], changed, facts)
+            )
             if before is None or after is None or before[0] != after[0]:
                 continue
             paths = sorted({path for path in before[1].keys() | after[1].keys() if before[1].get(path) != after[1].get(path)})
@@ -293,8 +293,8 @@ def coverage_page() -> str:
         "found out, not written: an object of a corpus (`tests/data/adopt`) is adopted with two values of the field, and what",
         "differs between the two intents is the answer. Whatever is here can also be written as a native object, and any single",
         "field can be given by `patches:` on an intent.\n",
-        f"{len(rows)} fields: {counts['intent']} have a field of intent, {counts['patch']} are given by a patch, {counts['native']} "
-        f"by native objects alone, {counts['ignored']} are read by nobody.",
+        f"{len(rows)} fields: {counts['intent']} have a field of intent, {counts['patch']} are given by a patch,",
+        f"{counts['native']} by native objects alone, {counts['ignored']} mean nothing to Istio.",
     ]
     kind = ""
     for leaf, how in rows.items():

@@ -25,7 +25,7 @@ def _selected(spec: Spec) -> Spec:
     normal = {key: value for key, value in spec.items() if not (key == "selector" and value == {}) and key != "targetRef"}
     references = spec.get("targetRefs", [spec["targetRef"]] if "targetRef" in spec else [])
     if references:
-        normal["targetRefs"] = _sorted([{"group": "", **reference} for reference in references])
+        normal["targetRefs"] = _sorted([{"group": "", **{k: v for k, v in reference.items() if v}} for reference in references])
     return normal
 
 

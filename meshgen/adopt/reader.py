@@ -169,6 +169,6 @@ def _reference(reference: Any) -> JsonObject:  # noqa: ANN401 (PolicyTargetRefer
     said: JsonObject = {"kind": reference.kind, "name": reference.name}
     if (reference.group or "") != GROUPS.get(reference.kind):
         said["group"] = reference.group or ""
-    if reference.namespace is not None:
+    if reference.namespace:
         said["namespace"] = reference.namespace
     return said
