@@ -121,9 +121,11 @@ def test_6_nobody_waits_long_and_nobody_asks_twice_for_what_is_slow(theatre: The
 def test_6_a_third_payment_is_turned_away_while_one_is_made_and_one_waits(theatre: Theatre):
     before = theatre.stat("payments", "upstream_rq_pending_overflow")
     with ThreadPoolExecutor(2) as pool:
-        waiting = [pool.submit(theatre.get, "payments", "/wait") for _ in range(2)]
-        busy = {"upstream_rq_active": 1, "upstream_rq_pending_active": 1}
-        wait_until(lambda: {name: theatre.stat("payments", name) for name in busy} == busy, "one payment is made and one waits")
+        waiting = []
+        # One after the other: a request waits also while its connection is being made.
+        for stat in ("upstream_rq_active", "upstream_rq_pending_active"):
+            waiting.append(pool.submit(theatre.get, "payments", "/wait"))
+            wait_until(lambda stat=stat: theatre.stat("payments", stat) == 1, f"{stat} was 1")
         refused = theatre.get("payments", "/now")
         theatre.released.set()
         assert [each.result().status for each in waiting] == [200, 200]
