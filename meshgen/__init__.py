@@ -59,11 +59,19 @@ if TYPE_CHECKING:
     from meshgen.intent.actions import Retries as Retries
     from meshgen.intent.actions import Rewrite as Rewrite
     from meshgen.intent.actions import RuleMirror as RuleMirror
+    from meshgen.intent.analysis import Analysis as Analysis
+    from meshgen.intent.analysis import CanaryMetric as CanaryMetric
+    from meshgen.intent.analysis import Latency as Latency
+    from meshgen.intent.analysis import SuccessRate as SuccessRate
+    from meshgen.intent.analysis import TemplateReference as TemplateReference
+    from meshgen.intent.analysis import Webhook as Webhook
     from meshgen.intent.authentication import Authentication as Authentication
     from meshgen.intent.authentication import JwtIssuer as JwtIssuer
     from meshgen.intent.authentication import MutualTls as MutualTls
     from meshgen.intent.authentication import TokenHeader as TokenHeader
     from meshgen.intent.canary import Canary as Canary
+    from meshgen.intent.canary import CanaryStep as CanaryStep
+    from meshgen.intent.canary import Stickiness as Stickiness
     from meshgen.intent.external_service import ExternalEndpoint as ExternalEndpoint
     from meshgen.intent.external_service import ExternalService as ExternalService
     from meshgen.intent.external_service import TlsOrigination as TlsOrigination
@@ -81,6 +89,7 @@ if TYPE_CHECKING:
     from meshgen.intent.kind import Patch as Patch
     from meshgen.intent.leaves import Pattern as Pattern
     from meshgen.intent.leaves import StringMatch as StringMatch
+    from meshgen.intent.match import CallingWorkload as CallingWorkload
     from meshgen.intent.match import Match as Match
     from meshgen.intent.match import TcpMatch as TcpMatch
     from meshgen.intent.match import TlsMatch as TlsMatch
@@ -220,14 +229,15 @@ _PARTS = {
     "actions": (
         "Abort Cors Delay Delegate DirectResponse Fault HeaderOperations Headers PathRegex Redirect Retries Rewrite RuleMirror"
     ),
+    "analysis": "Analysis CanaryMetric Latency SuccessRate TemplateReference Webhook",
     "authentication": "Authentication JwtIssuer MutualTls TokenHeader",
-    "canary": "Canary",
+    "canary": "Canary CanaryStep Stickiness",
     "external_service": "ExternalEndpoint ExternalService TlsOrigination",
     "gateway": "CertificateFiles Gateway GatewayWorkload Listener ServerTls",
     "gateway_deployment": "Autoscaling DisruptionBudget GatewayDeployment GatewayPort GatewayService Resources",
     "kind": "Patch",
     "leaves": "Pattern StringMatch",
-    "match": "Match TcpMatch TlsMatch",
+    "match": "CallingWorkload Match TcpMatch TlsMatch",
     "mesh": "Mesh",
     "mesh_install": ("Autoscale Install InstalledGateway InstalledPort InstalledService Istiod SidecarContainer Tuning"),
     "mesh_providers": (

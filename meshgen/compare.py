@@ -71,7 +71,7 @@ def compare_live(after: Result, kubeconfig: Path, context: str | None, owned: Co
 
     kinds = {artifact.kind for artifact in after.artifacts} | {key.kind for key in owned}
     live, diagnostics = read_cluster(str(kubeconfig), context, sorted(kinds))
-    changes, notes = diff_live(live, (*after.objects, *after.others), owned)
+    changes, notes = diff_live(live, (*after.objects, *after.others), owned, after.owned_elsewhere)
     return Comparison(changes=changes, diagnostics=(*diagnostics, *notes))
 
 

@@ -202,6 +202,16 @@ class CoreFacts(Struct, frozen=True, kw_only=True):
     mesh_configs: tuple[MeshConfigMap, ...] = ()
 
 
+class OwnedElsewhere(Struct, frozen=True, kw_only=True):
+    """Fields of an object that a controller (Flagger, Argo Rollouts) writes in the cluster, so that Git must not win over it."""
+
+    group: str  # "networking.istio.io"; empty for core objects
+    kind: str
+    name: str
+    namespace: str
+    json_pointers: tuple[str, ...]  # RFC 6901, "/spec/http"; lists of Istio's are owned as a whole
+
+
 class KubernetesObject(Struct, frozen=True, kw_only=True, eq=False):
     """An object of another API than Istio's that an intent gives, as plain JSON: a Deployment, a ConfigMap, Flagger's Canary.
 

@@ -53,6 +53,7 @@ def delivery_tree(result: Result, output: IstioOutput, directory: Path) -> tuple
             argocd_namespace=argocd.namespace,
             argocd_project=argocd.project,
             kustomization=output.kustomization,
+            owned_elsewhere=result.owned_elsewhere,
         )
         files |= gitops_files(delivery, flux=False)
         diagnostics += placeholders(delivery, place.at("argocd"))
@@ -66,6 +67,7 @@ def delivery_tree(result: Result, output: IstioOutput, directory: Path) -> tuple
             flux_interval=flux.interval,
             flux_prune=flux.prune,
             kustomization=output.kustomization,
+            owned_elsewhere=result.owned_elsewhere,
         )
         files |= gitops_files(delivery, argocd=False)
         diagnostics += placeholders(delivery, place.at("flux"))

@@ -22,12 +22,12 @@ from meshgen.istio.decode import decode_object
 from meshgen.istio.object import IstioObject
 from meshgen.istio.struct import IstioStruct
 from meshgen.istio.versions import IstioVersion
-from meshgen.kubernetes import KubernetesObject
+from meshgen.kubernetes import KubernetesObject, OwnedElsewhere
 from meshgen.load.document import Document
 from meshgen.load.kubernetes import decode_facts
 from meshgen.load.load import Options, load
 from meshgen.load.project import Project, ProxyTarget
-from meshgen.load.workspace import Workspace
+from meshgen.load.workspace import CONTROLLERS, Workspace
 from meshgen.lower.installed import Installation
 from meshgen.lower.lower import lower
 from meshgen.lower.result import DeliveryFile
@@ -36,6 +36,7 @@ from meshgen.mesh.proxies import derive_proxies
 
 if TYPE_CHECKING:
     from meshgen.emit.envoy.snapshot import Snapshot
+    from meshgen.progressive.decode import ControllerObject
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +54,7 @@ class Result:
     objects: tuple[IstioObject[IstioStruct], ...] = ()
     others: tuple[KubernetesObject, ...] = ()  # what intents give beside Istio's API
     files: tuple[DeliveryFile, ...] = ()  # what intents give for people and tools, in the delivery tree
+    owned_elsewhere: tuple[OwnedElsewhere, ...] = ()  # fields that Flagger and Argo Rollouts write
     artifacts: tuple[Artifact, ...] = ()
     proxies: tuple[Proxy, ...] = ()
     diagnostics: tuple[Diagnostic, ...] = ()
@@ -91,9 +93,11 @@ def compile_project(root: Path, options: Options | None = None) -> Result:
     diagnostics += tuple(_left_out(document) for document in workspace.gateway_api)
     facts, found = decode_facts((document.value, document.origin) for document in workspace.core)
     diagnostics += found
-    lowered, found = lower(intents, natives, facts, target)
+    controllers, found = _decode_controllers(workspace.others)
     diagnostics += found
-    mesh = link(lowered.objects, lowered.facts, lowered.config)
+    lowered, found = lower(intents, natives, facts, target, controllers)
+    diagnostics += found
+    mesh = link((*lowered.objects, *lowered.foreign), lowered.facts, lowered.config)
     suppressions, found = _suppressions(intents)
     diagnostics += found
     checked = check(mesh, suppressions)
@@ -106,6 +110,7 @@ def compile_project(root: Path, options: Options | None = None) -> Result:
         objects=lowered.objects,
         others=lowered.others,
         files=() if has_errors(diagnostics) else lowered.files,
+        owned_elsewhere=lowered.owned_elsewhere,
         mesh=mesh,
         artifacts=() if has_errors(diagnostics) else emit_istio(lowered.objects, lowered.others),
         proxies=all_proxies(mesh, loaded.project),
@@ -135,6 +140,16 @@ def decode_natives(
         if decoded is not None:
             objects.append(decoded)
     return tuple(objects), tuple(diagnostics)
+
+
+def _decode_controllers(documents: Sequence[Document]) -> tuple[tuple[ControllerObject, ...], tuple[Diagnostic, ...]]:
+    """Flagger's and Argo Rollouts' objects, typed."""
+    mine = [document for document in documents if document.api_version.startswith(CONTROLLERS)]
+    if not mine:
+        return (), ()
+    from meshgen.progressive.decode import decode_controllers  # noqa: PLC0415 (sixty structs, and only for these objects)
+
+    return decode_controllers(mine)
 
 
 def _unread(

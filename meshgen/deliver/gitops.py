@@ -18,6 +18,7 @@ from meshgen.diagnostics.catalogue.delivery import DELIVERY_PLACEHOLDER
 from meshgen.emit.istio.artifact import Artifact
 from meshgen.emit.istio.yaml_writer import dump_documents
 from meshgen.json import JsonObject, JsonValue
+from meshgen.kubernetes import OwnedElsewhere
 
 ARGOCD_PATH = "argocd/application.yaml"
 FLUX_PATH = "flux/sync.yaml"  # not `kustomization.yaml`: kustomize would take that for its own
@@ -27,17 +28,6 @@ REPLACE_REVISION = "REPLACE-ME"
 REPLACE_PATH = "REPLACE-ME"
 
 SUBSTITUTE_ANNOTATION = "kustomize.toolkit.fluxcd.io/substitute"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OwnedElsewhere:
-    """Fields of an object that a controller (Flagger, Argo Rollouts) writes in the cluster, so that git must not win over it."""
-
-    group: str  # "networking.istio.io"
-    kind: str
-    name: str
-    namespace: str
-    json_pointers: tuple[str, ...]  # RFC 6901, "/spec/http"; lists of Istio's are owned as a whole
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,7 +163,16 @@ def flux_objects(delivery: Delivery) -> tuple[JsonObject, JsonObject]:
             "sourceRef": {"kind": "GitRepository", "name": delivery.name},
         },
     }
+    if delivery.owned_elsewhere:  # Flux 2.9: `spec.ignore`
+        spec = kustomization["spec"]
+        if isinstance(spec, dict):
+            spec["ignore"] = [_left_alone(owned) for owned in delivery.owned_elsewhere]
     return repository, kustomization
+
+
+def _left_alone(owned: OwnedElsewhere) -> JsonObject:
+    target: JsonObject = {"group": owned.group, "kind": owned.kind, "name": owned.name, "namespace": owned.namespace}
+    return {"paths": [*owned.json_pointers], "target": {key: value for key, value in target.items() if value}}
 
 
 def _git_reference(revision: str) -> JsonObject:

@@ -24,6 +24,7 @@ from meshgen.diff.normalise import without_server_fields
 from meshgen.diff.objects import Comparable, diff_objects, key_of, value_of
 from meshgen.istio.kinds import KINDS, Kind
 from meshgen.json import JsonObject
+from meshgen.kubernetes import OwnedElsewhere
 
 if TYPE_CHECKING:
     from lightkube import Client
@@ -47,12 +48,17 @@ class LiveObjects:
 
 
 def diff_live(
-    live: LiveObjects, compiled: Sequence[Comparable], owned: Collection[ObjectKey] = ()
+    live: LiveObjects,
+    compiled: Sequence[Comparable],
+    owned: Collection[ObjectKey] = (),
+    elsewhere: Iterable[OwnedElsewhere] = (),
 ) -> tuple[Changes, tuple[Diagnostic, ...]]:
     """What applying the compiled objects would change in the cluster; `owned` are the keys of objects that meshgen wrote before.
 
-    What an API server or a delivery tool added, what is only written differently, and what could not be read is left out.
+    What an API server or a delivery tool added, what is only written differently, and what could not be read is left out; so are
+    the fields that are owned `elsewhere`, by Flagger or Argo Rollouts.
     """
+    theirs = {ObjectKey(each.group, each.kind, each.namespace, each.name): each.json_pointers for each in elsewhere}
     wanted = {key: each for each in compiled if live.tells_of(key := key_of(value_of(each)))}
     notes: list[Diagnostic] = []
     before: list[JsonObject] = []
@@ -65,8 +71,27 @@ def diff_live(
             notes.append(_left_alone(key, owner))
             wanted.pop(key, None)
         else:
-            before.append(without_server_fields(value, value_of(wanted[key]) if key in wanted else None))
+            kept = without_server_fields(value, value_of(wanted[key]) if key in wanted else None)
+            pointers = theirs.get(key)
+            before.append(kept if pointers is None else without_fields(kept, pointers))
+            if pointers is not None and key in wanted:
+                wanted[key] = without_fields(value_of(wanted[key]), pointers)
     return diff_objects(before, wanted.values()).meaningful(), tuple(notes)
+
+
+def without_fields(value: JsonObject, pointers: Iterable[str]) -> JsonObject:
+    """An object without the fields that JSON pointers (RFC 6901) name; of lists no item is taken out."""
+    for pointer in pointers:
+        value = _without(value, [part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:]])
+    return value
+
+
+def _without(value: JsonObject, path: Sequence[str]) -> JsonObject:
+    first, rest = path[0], path[1:]
+    if not rest:
+        return {key: item for key, item in value.items() if key != first}
+    inner = value.get(first)
+    return {**value, first: _without(inner, rest)} if isinstance(inner, dict) else value
 
 
 def _left_alone(key: ObjectKey, owner: str) -> Diagnostic:

@@ -2,8 +2,9 @@
 
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
+from meshgen.diagnostics import did_you_mean
 from meshgen.intent.leaves import Count, Duration, Percent, PortNumber, StringMatch
 from meshgen.intent.model import Many, Model, broken
 from meshgen.intent.reference import Destination, destination_from_text
@@ -101,29 +102,92 @@ class Headers(Model):
     response: HeaderOperations | None = None
 
 
+RETRY_CONDITIONS = (
+    "5xx",
+    "cancelled",
+    "connect-failure",
+    "deadline-exceeded",
+    "envoy-ratelimited",
+    "gateway-error",
+    "http3-post-connect-failure",
+    "internal",
+    "refused-stream",
+    "reset",
+    "reset-before-request",
+    "resource-exhausted",
+    "retriable-4xx",
+    "retriable-headers",
+    "retriable-status-codes",
+    "unavailable",
+)
+"""What Envoy's router retries on, HTTP's conditions and gRPC's (`x-envoy-retry-on`, `x-envoy-retry-grpc-on`)."""
+
+
+def _known_conditions(conditions: tuple[str | int, ...]) -> tuple[str | int, ...]:
+    for condition in conditions:
+        if isinstance(condition, str) and condition not in RETRY_CONDITIONS and not condition.isdigit():
+            known = (
+                did_you_mean(condition, RETRY_CONDITIONS) or f"the conditions are {', '.join(f'`{c}`' for c in RETRY_CONDITIONS)}"
+            )
+            raise broken(f"`{condition}` is nothing that Envoy retries on", help=known, kind="value")
+        if isinstance(condition, int) and not 100 <= condition <= 599:
+            raise broken(f"`{condition}` is no HTTP status", kind="value")
+    return conditions
+
+
 class Retries(Model):
-    """Retries (Istio: `retries`). `attempts: 0` turns them off; Istio's own default is two. Short: the attempts alone."""
+    """Retries (Istio: `retries`). `attempts: 0` turns them off; Istio's own default is two. Short: the attempts alone.
+
+    How many of a service's requests may be retries at a time is for its own `traffic.retryBudget` to say.
+    """
 
     SHORT_SCHEMA: ClassVar[JsonObject | None] = {"type": "integer", "minimum": 0}
 
     attempts: Count
     per_try_timeout: Duration | None = None
-    on: Many[str | int] | None = None
+    on: Annotated[Many[str | int], AfterValidator(_known_conditions)] | None = None
     """Envoy's retry conditions (`5xx`, `connect-failure`, `reset` …) and status codes."""
     backoff: Duration | None = None
     remote_localities: bool | None = None
     """Whether a retry may leave the locality (Istio: `retryRemoteLocalities`)."""
     ignore_previous_hosts: bool | None = None
     """Whether a retry avoids hosts that were tried (Istio: `retryIgnorePreviousHosts`)."""
+    hedge: bool | None = None
+    """Whether a try that takes longer than `perTryTimeout` goes on while the next one starts; the first answer counts.
+
+    Only for requests that may happen twice. Istio has no field for it: an EnvoyFilter in the root namespace says it to the
+    proxies of all callers (Envoy: `hedge_policy.hedge_on_per_try_timeout`).
+    """
 
     @model_validator(mode="before")
     @classmethod
     def _expand(cls, value: Any) -> Any:  # noqa: ANN401 (a stranger's value)
         return {"attempts": value} if isinstance(value, int) and not isinstance(value, bool) else value
 
+    @model_validator(mode="after")
+    def _hedged(self) -> Self:
+        if self.hedge and self.per_try_timeout is None:
+            raise broken(
+                "hedging starts another try when one takes longer than `perTryTimeout`, which is not given",
+                help="add `perTryTimeout: 500ms`",
+                at="hedge",
+            )
+        if self.hedge and self.attempts == 0:
+            raise broken(
+                "hedging is a retry, and `attempts: 0` turns retries off", help="write `attempts: 1` at least", at="hedge"
+            )
+        return self
+
     def to_short(self, long: JsonObject) -> JsonValue:
         """The attempts, if they stand alone."""
         return long["attempts"] if len(long) == 1 else long
+
+
+def not_hedged(retries: Retries) -> Retries:
+    """Retries for all rules of the mesh, of which none can be hedged: Istio's mesh-wide policy has no routes to patch."""
+    if retries.hedge:
+        raise broken("hedging is for single rules", help="write `hedge: true` in the rule's own `retries`", at="hedge")
+    return retries
 
 
 class Delay(Model):

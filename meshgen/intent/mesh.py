@@ -2,9 +2,9 @@
 
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import model_validator
+from pydantic import AfterValidator, model_validator
 
-from meshgen.intent.actions import Retries
+from meshgen.intent.actions import Retries, not_hedged
 from meshgen.intent.authentication import Mode
 from meshgen.intent.kind import Intent
 from meshgen.intent.leaves import DnsLabel, Duration, Host
@@ -62,9 +62,9 @@ class Mesh(Intent):
     """What workloads see that declare no `calls`."""
     timeout: Duration | None = None
     """For HTTP rules that say nothing about a timeout, and services without rules. Istio has none."""
-    retries: Retries | None = None
+    retries: Annotated[Retries, AfterValidator(not_hedged)] | None = None
     """For rules that say nothing about retries."""
-    inbound_retries: Retries | None = None
+    inbound_retries: Annotated[Retries, AfterValidator(not_hedged)] | None = None
     """Retries of a server's proxy towards its own application."""
     traffic: TrafficDefaults | None = None
     connect_timeout: Duration | None = None

@@ -281,11 +281,32 @@ class Tunnel(Model):
 
 
 class RetryBudget(Model):
-    """How many requests may be retries at a time."""
+    """How many of the requests to the service may be retries at a time, whatever their rules allow (Istio: `retryBudget`).
+
+    Where a service is broken all of its callers retry, and the retries alone can keep it down; a budget ends that. Each proxy
+    counts for itself. Short: the percentage alone, `20%`.
+    """
+
+    SHORT_SCHEMA: ClassVar[JsonObject | None] = {
+        "anyOf": [{"type": "number", "minimum": 0, "maximum": 100}, {"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)?%$"}],
+        "description": "The percentage alone.",
+    }
 
     percent: Percent | None = None
+    """Of the requests that are under way or wait; Istio's default is 20."""
     min_retry_concurrency: Count | None = None
+    """So many retries at a time are allowed however few requests there are; Istio's default is 3."""
     budget_interval: Duration | None = None
+    """Also counts the requests of this time, not only those under way."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _expand(cls, value: Any) -> Any:  # noqa: ANN401 (a stranger's value)
+        return {"percent": value} if isinstance(value, int | float | str) and not isinstance(value, bool) else value
+
+    def to_short(self, long: JsonObject) -> JsonValue:
+        """The percentage, if it stands alone."""
+        return long["percent"] if set(long) == {"percent"} else long
 
 
 class Traffic(PortPolicy):

@@ -34,6 +34,8 @@ _CLUSTER_SCOPED = frozenset({
     "Node",
     "PersistentVolume",
 })
+CONTROLLERS = ("flagger.app/", "argoproj.io/")
+"""How the apiVersion begins of those among `others` that are read (`meshgen.progressive`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,7 +131,7 @@ def _leaks(document: Document, harmless: frozenset[str]) -> list[Diagnostic]:
 def _with_namespace(document: Document, room: str, namespace: str) -> Document:
     """The document with its namespace said, where its kind has one. Intents know `default` themselves; a Mesh has none."""
     metadata = document.value.get("metadata")
-    scoped = document.kind not in _CLUSTER_SCOPED and room != "others"
+    scoped = document.kind not in _CLUSTER_SCOPED and (room != "others" or document.api_version.startswith(CONTROLLERS))
     if room == "intents":
         scoped = namespace != "default" and document.kind != "Mesh"
     if not scoped or not isinstance(metadata, dict) or metadata.get("namespace") is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -19,15 +19,16 @@ from meshgen.diagnostics.catalogue.lower import (
 from meshgen.intent.canary import Canary
 from meshgen.intent.decode import IntentObject
 from meshgen.intent.kind import Intent
-from meshgen.intent.match import Match
 from meshgen.intent.mirror import Mirror
 from meshgen.istio import virtual_service as istio
 from meshgen.lower.actions import percent
 from meshgen.lower.draft import Draft, Mirrored, Resolver, Target, unknown_version
+from meshgen.lower.handover import engine_of, handed_over
 from meshgen.lower.index import Declared, Index, ServiceKey
-from meshgen.lower.matches import Inexpressible, both
+from meshgen.lower.matches import Inexpressible, Matches, both
 from meshgen.lower.result import Report
 from meshgen.lower.rules import HttpDraft, RuleSet, http_matches
+from meshgen.lower.stickiness import sticky_shares
 
 D = TypeVar("D", bound=Draft[istio.L4MatchAttributes] | Draft[istio.TLSMatchAttributes])
 
@@ -39,13 +40,19 @@ class Changes:
     index: Index
     report: Report
     canaries: dict[ServiceKey, list[IntentObject[Canary]]] = field(default_factory=dict)
+    engines: dict[ServiceKey, IntentObject[Canary]] = field(default_factory=dict)
     mirrors: dict[ServiceKey, list[tuple[IntentObject[Mirror], Mirrored]]] = field(default_factory=dict)
     _used: set[int] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         for key, canaries in self.index.canaries.items():
-            good = [canary for canary in canaries if self._check(canary, key) and self._check_versions(canary, key)]
-            self.canaries[key] = self._alone(good)
+            known = [canary for canary in canaries if self._check(canary, key)]
+            weighted = [canary for canary in known if canary.model.engine == "weights" and self._check_versions(canary, key)]
+            if weighted:
+                self.canaries[key] = self._alone(weighted)
+            engine = engine_of([canary for canary in known if canary.model.engine != "weights"], key, self.index, self.report)
+            if engine is not None:
+                self.engines[key] = engine
         for key, mirrors in self.index.mirrors.items():
             self.mirrors[key] = [pair for mirror in mirrors for pair in self._prepare(mirror, key)]
 
@@ -60,7 +67,7 @@ class Changes:
 
     def _check_versions(self, canary: IntentObject[Canary], key: ServiceKey) -> bool:
         found = [
-            unknown_version(version, key, canary, ("spec", name), self.index)
+            unknown_version(version or "", key, canary, ("spec", name), self.index)
             for name, version in (("from", canary.model.from_), ("to", canary.model.to))
         ]
         self.report.extend(problem for problem in found if problem is not None)
@@ -72,7 +79,7 @@ class Changes:
         owners: dict[str, IntentObject[Canary]] = {}
         for canary in canaries:
             if canary.model.match is None:
-                first = owners.setdefault(canary.model.from_, canary)
+                first = owners.setdefault(canary.model.from_ or "", canary)
                 if first is not canary:
                     message = f"{canary.spoken} and {first.spoken} both take requests from `{canary.model.from_}`"
                     related = [Related(first.at("spec", "from"), f"`{first.model.name}` takes them here")]
@@ -102,7 +109,7 @@ class Changes:
 
     def apply(self, rules: RuleSet) -> RuleSet:
         """The rules with every canary and mirror in that concerns them."""
-        if not self.canaries and not self.mirrors:
+        if not self.canaries and not self.mirrors and not self.engines:
             return rules
         return RuleSet(
             tuple(changed for draft in rules.http for changed in self._http(draft)),
@@ -113,16 +120,23 @@ class Changes:
     def unused(self) -> None:
         """Reports the canaries and mirrors that no rule was concerned by."""
         changes: list[IntentObject[Canary] | IntentObject[Mirror]] = [c for some in self.canaries.values() for c in some]
+        changes += self.engines.values()
         changes += [mirror for some in self.mirrors.values() for mirror, _ in some]
         for change in changes:
             if id(change) not in self._used:
                 version = change.model.from_
                 what = f"version `{version}` of `{change.model.service}`" if version else f"`{change.model.service}`"
+                what += " without a version" if id(change) in {id(each) for each in self.engines.values()} else ""
                 message = f"no rule sends to {what}, which {change.spoken} is about"
                 hint = self._help(change)
-                self.report.append(CANARY_WITHOUT_RULE.at(change.at("spec", "from"), message, help=hint))
+                self.report.append(
+                    CANARY_WITHOUT_RULE.at(change.at("spec", "from" if version else "service"), message, help=hint)
+                )
 
     def _help(self, change: IntentObject[Canary] | IntentObject[Mirror]) -> str:
+        if any(change is engine for engine in self.engines.values()):
+            name = change.model.service.partition(".")[0]
+            return f"write a rule of the Service with `to: {{service: {name}}}`"
         named = {key[1]: intent for key, intent in self.index.services.items()}
         service: Declared | None = named.get(change.model.service) or self.index.externals.get(change.model.service)
         names = [version.name for version in service.model.versions or ()] if service is not None else []
@@ -131,23 +145,36 @@ class Changes:
 
     def _http(self, draft: HttpDraft) -> Iterator[HttpDraft]:
         """The rules that take one rule's place."""
+        handed = handed_over(draft, self.engines, self.index, self.report) if self.engines else draft
+        if handed is not draft:
+            self._used.update(id(self.engines[t.service]) for t in draft.targets if t.service in self.engines)
+            yield from self._with_mirrors(handed, draft) if handed is not None else ()
+            return
         for changed in self._with_canaries(draft):
             yield from self._with_mirrors(changed, draft)
 
     def _with_canaries(self, draft: HttpDraft) -> Iterator[HttpDraft]:
-        split = draft
+        rest: Iterable[HttpDraft] = (draft,)
         for canary in self._concerning(draft):
             if len(draft.targets) > 1:
                 self._refuse_split(canary, draft)
-                continue
-            targets = _split(draft.targets[0], canary)
-            if canary.model.match is None:
-                split = replace(draft, targets=targets)
-                continue
-            narrowed = self._narrowed(draft, canary, canary.model.match)
+            elif canary.model.match is None:
+                rest = self._shares(draft, canary)
+            else:
+                narrowed = self._narrowed(draft, canary, http_matches(canary.model.match, canary.model.namespace))
+                if narrowed is not None:
+                    yield from self._shares(replace(narrowed, origin=canary.origin), canary)
+        yield from rest
+
+    def _shares(self, draft: HttpDraft, canary: IntentObject[Canary]) -> Iterator[HttpDraft]:
+        """The rule with the canary's shares; with stickiness behind rules for those who were here before."""
+        if canary.model.stickiness is None or canary.model.weight in {0, 100}:
+            yield replace(draft, targets=_split(draft.targets[0], canary))
+            return
+        for match, targets in sticky_shares(draft.targets[0], canary):
+            narrowed = draft if match is None else self._narrowed(draft, canary, (match,))
             if narrowed is not None:
-                yield replace(narrowed, targets=targets, origin=canary.origin)
-        yield split
+                yield replace(narrowed, targets=targets)
 
     def _concerning(self, draft: Draft[istio.HTTPMatchRequest]) -> Iterator[IntentObject[Canary]]:
         """The canaries over a version that the rule sends to."""
@@ -172,20 +199,21 @@ class Changes:
         if mirror.model.match is None:
             yield replace(draft, mirrors=(*draft.mirrors, mirrored))
             return
-        narrowed = self._narrowed(draft, mirror, mirror.model.match)
+        narrowed = self._narrowed(draft, mirror, http_matches(mirror.model.match, mirror.model.namespace))
         if narrowed is not None:
             yield replace(narrowed, mirrors=(*draft.mirrors, mirrored))
         yield draft
 
-    def _narrowed(self, draft: HttpDraft, change: IntentObject[Intent], match: Sequence[Match]) -> HttpDraft | None:
+    def _narrowed(self, draft: HttpDraft, change: IntentObject[Intent], match: Matches) -> HttpDraft | None:
         """The rule for those of its requests that a change's match takes; None where there are none."""
         try:
-            matches = both(draft.matches, http_matches(match, change.model.namespace))
+            matches = both(draft.matches, match)
         except Inexpressible as what:
             message = f"{change.spoken} and a rule that it is about both speak of the {what}"
             related = [Related(draft.origin, "the rule")]
             hint = "write the canary's rule out before this one"
-            self.report.append(CANNOT_COMBINE.at(change.at("spec", "match"), message, help=hint, related=related))
+            key = "match" if getattr(change.model, "match", None) is not None else "stickiness"
+            self.report.append(CANNOT_COMBINE.at(change.at("spec", key), message, help=hint, related=related))
             return None
         return None if matches is None else replace(draft, matches=matches)
 
@@ -218,6 +246,6 @@ class Changes:
 
 def _split(target: Target, canary: IntentObject[Canary]) -> tuple[Target, Target]:
     """The two shares of a canary."""
-    weight, origin = canary.model.weight, canary.at("spec", "weight")
+    weight, origin = canary.model.weight or 0, canary.at("spec", "weight")
     stays = replace(target, weight=100 - weight, origin=origin)
     return stays, replace(stays, version=canary.model.to, weight=weight)

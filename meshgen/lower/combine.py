@@ -33,7 +33,10 @@ def combine(outer: Draft[istio.HTTPMatchRequest], inner: Draft[istio.HTTPMatchRe
         fields["headers"] = _headers(outer.fields["headers"], inner.fields["headers"])
     if "name" in outer.fields and "name" in inner.fields:
         fields["name"] = f"{outer.fields['name']}-{inner.fields['name']}"
-    return replace(inner, matches=matches, fields=fields, mirrors=(*outer.mirrors, *inner.mirrors), origin=outer.origin)
+    hedged = (outer if "retries" in outer.fields else inner).hedged and "retries" in fields
+    return replace(
+        inner, matches=matches, fields=fields, mirrors=(*outer.mirrors, *inner.mirrors), origin=outer.origin, hedged=hedged
+    )
 
 
 def _narrowed(outer: Matches, inner: Matches, rewrite: istio.HTTPRewrite | None) -> Matches | None:

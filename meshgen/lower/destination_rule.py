@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Literal
 
 from meshgen.diagnostics import JsonPath, Origin
 from meshgen.intent import traffic as intent
 from meshgen.intent.access import Target
+from meshgen.intent.canary import Canary
 from meshgen.intent.decode import IntentObject
 from meshgen.intent.service import Service
 from meshgen.intent.traffic_policy import TrafficPolicy
@@ -22,7 +23,7 @@ from meshgen.istio.shared import (
     TCPSettings,
     WorkloadSelector,
 )
-from meshgen.lower.index import Declared, Index, host_of
+from meshgen.lower.index import Declared, Index, ServiceKey, host_of
 from meshgen.lower.result import Made, make
 
 _SIMPLE: dict[str, Literal["ROUND_ROBIN", "LEAST_REQUEST", "RANDOM", "PASSTHROUGH"]] = {
@@ -45,9 +46,11 @@ _H2: dict[str, Literal["DEFAULT", "UPGRADE", "DO_NOT_UPGRADE"]] = {
 _PROXY: dict[str, Literal["V1", "V2"]] = {"v1": "V1", "v2": "V2"}
 
 
-def destination_rules(index: Index) -> Iterator[Made]:
-    """One for each service that has versions or says how clients treat it."""
+def destination_rules(index: Index, engines: Mapping[ServiceKey, IntentObject[Canary]]) -> Iterator[Made]:
+    """One for each service that has versions or says how clients treat it; Flagger makes those of its services itself."""
     for key, service in index.services.items():
+        if key in engines and engines[key].model.engine == "flagger":
+            continue
         if service.model.versions or service.model.traffic is not None:
             yield _destination_rule(service, host_of(key))
 

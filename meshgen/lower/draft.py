@@ -58,6 +58,7 @@ class Draft(msgspec.Struct, Generic[M_co], frozen=True):  # as Target
     fields: dict[str, object]
     origin: Origin
     mirrors: tuple[Mirrored, ...] = ()
+    hedged: bool = False  # Envoy's hedge_policy, for which Istio's API has no field
 
 
 @dataclass(frozen=True, slots=True)

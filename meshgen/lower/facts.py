@@ -91,12 +91,12 @@ def _service(service: IntentObject[Service], ports: tuple[Port, ...]) -> core.Se
     selector = (model.workload.selector if model.workload is not None else None) or {}
     return core.Service(
         metadata=core.ObjectMeta(name=model.name, namespace=model.namespace, labels=model.metadata.labels),
-        spec=core.ServiceSpec(ports=tuple(_port(port, _workload_port(port, model)) for port in ports), selector=selector),
+        spec=core.ServiceSpec(ports=tuple(_port(port, workload_port(port, model)) for port in ports), selector=selector),
         origin=service.origin,
     )
 
 
-def _workload_port(port: Port, model: Service) -> int | str | None:
+def workload_port(port: Port, model: Service) -> int | str | None:
     """Where the workload listens: as the port says, else where all of its endpoints have the one same number."""
     if port.target_port is not None:
         return port.target_port

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from meshgen.diagnostics import Diagnostic, Related, sort_diagnostics
 from meshgen.diagnostics.catalogue.lower import DECLARED_TWICE, OBJECT_TAKEN
@@ -44,6 +44,10 @@ from meshgen.lower.telemetry import telemetries
 from meshgen.lower.virtual_machines import virtual_machines
 from meshgen.lower.virtual_service import virtual_services
 
+if TYPE_CHECKING:
+    from meshgen.lower.engines import Engines
+    from meshgen.progressive.decode import ControllerObject
+
 __all__ = ["Lowered", "lower"]
 
 
@@ -52,34 +56,41 @@ def lower(
     natives: Sequence[IstioObject[IstioStruct]],
     facts: CoreFacts,
     target: IstioVersion = DEFAULT_TARGET,
+    controllers: Sequence[ControllerObject] = (),
 ) -> tuple[Lowered, tuple[Diagnostic, ...]]:
     """All of a mesh as Istio objects: the natives, and what the intents give, whatever the order of the documents.
 
-    `target` is the release of Istio that the objects are for; a lowering that has a choice asks `index.target`.
+    `target` is the release of Istio that the objects are for; a lowering that has a choice asks `index.target`. `controllers` are
+    Flagger's and Argo Rollouts' objects of the tree.
     An intent that contradicts another, or names what nobody declares, is a diagnostic; the rest is lowered all the same.
     """
     report: Report = []
     distinct = _each_once(intents, report)
     mesh = next((cast("IntentObject[Mesh]", intent) for intent in distinct if isinstance(intent.model, Mesh)), None)
     settings = mesh_settings(mesh, facts.mesh_configs, report)
+    engines = _engines(distinct, controllers)
+    facts = facts if engines is None else engines.with_rollouts(facts)
     index = build_index(distinct, facts, settings.config, natives, target)
     if index.externals:
         index = replace(index, ways=find_ways(index, report))
     check_calls(index, natives, report)
     changes: list[PodChange] = []
-    given = [*_objects(index, report), *telemetries(index, report, changes)]
+    given = [*_objects(index, report, engines), *telemetries(index, report, changes)]
     given = annotated(given, changes)
     check_names(given, index.intents, report)
     made = patched(given, index.intents, report, target)
     report += refused(made, target)
-    objects, others = _distinct(natives, made, report)
+    objects, others = _distinct(natives, made, report, engines.passed_through() if engines is not None else ())
     check_providers(index, objects, report)
     check_bounds(index, objects, report)
     files = [file for change in changes for file in pod_files(change, made, index, report)]
     files += [*machine_files(index), *observability_files(index, objects)]
+    facts = with_objects(with_intents(facts, index, report), others)
     lowered = Lowered(
         objects=tuple(sorted(objects, key=lambda each: each.key)),
-        facts=with_objects(with_intents(facts, index, report), others),
+        facts=facts if engines is None else engines.facts(facts),
+        foreign=() if engines is None else engines.unwritten(objects, report),
+        owned_elsewhere=() if engines is None else engines.owned_elsewhere(),
         config=index.config,
         others=tuple(sorted(others, key=lambda each: each.key)),
         installation=None if mesh is None else installation(mesh, settings.said, report),
@@ -88,14 +99,25 @@ def lower(
     return lowered, sort_diagnostics(report)
 
 
-def _objects(index: Index, report: Report) -> Iterator[Made]:
+def _engines(intents: Iterable[IntentObject[Intent]], controllers: Sequence[ControllerObject]) -> Engines | None:
+    """Flagger and Argo Rollouts, where somebody uses them."""
+    if not controllers and all(getattr(intent.model, "engine", "weights") == "weights" for intent in intents):
+        return None
+    from meshgen.lower.engines import Engines  # noqa: PLC0415 (only where an engine is used)
+
+    return Engines(controllers)
+
+
+def _objects(index: Index, report: Report, engines: Engines | None) -> Iterator[Made]:
     changes = Changes(index, report)
     yield from mesh_objects(index)
     yield from observability_objects(index, report)
     yield from gateways(index)
     yield from gateway_deployments(index)
     yield from virtual_services(index, RuleBook(index, report), changes, report)
-    yield from destination_rules(index)
+    if engines is not None:
+        yield from engines.objects(changes.engines, index, report)
+    yield from destination_rules(index, changes.engines)
     yield from traffic_policies(index)
     yield from external_services(index)
     yield from egress_objects(index)
@@ -122,12 +144,13 @@ def _each_once(intents: Iterable[IntentObject[Intent]], report: Report) -> list[
 
 
 def _distinct(
-    natives: Sequence[IstioObject[IstioStruct]], made: Iterable[Made], report: Report
+    natives: Sequence[IstioObject[IstioStruct]], made: Iterable[Made], report: Report, passed: Iterable[KubernetesObject]
 ) -> tuple[list[IstioObject[IstioStruct]], list[KubernetesObject]]:
     """Natives and generated objects, Istio's and others; of two of one kind, namespace and name the first."""
     taken: dict[tuple[str, str, str], IstioObject[IstioStruct] | KubernetesObject] = {each.key: each for each in natives}
     objects = list(natives)
-    others: list[KubernetesObject] = []
+    others = list(passed)
+    taken |= {each.key: each for each in others}
     for each in made:
         key = each.object.key
         first = taken.setdefault(key, each.object)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
@@ -41,8 +42,32 @@ def _strings(matches: Mapping[str, StringMatch] | None) -> dict[str, IstioMatch]
     return None if matches is None else {name: string_match(match) for name, match in matches.items()}
 
 
+def _headers(match: Match) -> dict[str, IstioMatch] | None:
+    headers = _strings(match.headers)
+    for name, value in (match.cookie or {}).items():
+        headers = {**(headers or {}), "cookie": IstioMatch(regex=cookie_pattern(name, value))}
+    return headers
+
+
+def cookie_pattern(name: str, value: StringMatch) -> str:
+    """A regular expression (RE2, the whole header) for a cookie among others."""
+    if value.regex is not None:
+        wanted = f"(?:{value.regex})"
+    elif value.exact is not None:
+        wanted = _literal(value.exact)
+    else:
+        wanted = f"{_literal(value.prefix or '')}[^;]*"
+    return rf"(.*;\s*)?{_literal(name)}={wanted}(;.*)?"
+
+
+def _literal(text: str) -> str:
+    """Text in a regular expression, with no more escapes than RE2 needs."""
+    return re.sub(r"[\\.+*?()|\[\]{}^$]", r"\\\g<0>", text)
+
+
 def http_match(match: Match, gateways: tuple[str, ...] | None) -> HTTPMatchRequest:
     """A match in Istio's words; `gateways` are its gateways, fully qualified."""
+    caller = match.caller
     return HTTPMatchRequest(
         name=match.name,
         uri=_unless_present(match.path),
@@ -50,13 +75,13 @@ def http_match(match: Match, gateways: tuple[str, ...] | None) -> HTTPMatchReque
         scheme=_unless_present(match.scheme),
         method=_unless_present(match.method),
         authority=_unless_present(match.authority),
-        headers=_strings(match.headers),
+        headers=_headers(match),
         without_headers=_strings(match.without_headers),
         query_params=_strings(match.query_params),
         port=match.port,
         gateways=gateways,
-        source_labels=match.source_labels,
-        source_namespace=match.source_namespace,
+        source_labels=caller.labels if caller is not None else match.source_labels,
+        source_namespace=caller.namespace if caller is not None else match.source_namespace,
         stat_prefix=match.stat_prefix,
     )
 

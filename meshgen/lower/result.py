@@ -15,7 +15,7 @@ from meshgen.istio.mesh_config import MeshConfig
 from meshgen.istio.object import IstioObject
 from meshgen.istio.struct import IstioStruct
 from meshgen.json import JsonObject, JsonValue
-from meshgen.kubernetes import CoreFacts, KubernetesObject
+from meshgen.kubernetes import CoreFacts, KubernetesObject, OwnedElsewhere
 from meshgen.lower.installed import Installation
 
 Report: TypeAlias = list[Diagnostic]
@@ -42,6 +42,8 @@ class Lowered:
     others: tuple[KubernetesObject, ...] = ()  # what intents give beside Istio's API, by kind, namespace, name
     installation: Installation | None = None  # how Istio is installed, where a Mesh is given
     files: tuple[DeliveryFile, ...] = ()  # what intents give for people and tools, by path
+    foreign: tuple[IstioObject[IstioStruct], ...] = ()  # what a controller makes in the cluster: of the mesh, and never written
+    owned_elsewhere: tuple[OwnedElsewhere, ...] = ()  # fields of `objects` and `others` that a controller writes
 
 
 class Made(msgspec.Struct, frozen=True):

@@ -125,7 +125,8 @@ class RuleBook:
                 continue
             matches = http_matches(rule.match, intent.model.namespace)
             mirrors = tuple(_rule_mirrors(rule, resolver, path))
-            yield from self._followed(Draft(matches, targets, actions_of(rule), intent.item(*path), mirrors), intent)
+            hedged = rule.retries is not None and bool(rule.retries.hedge)
+            yield from self._followed(Draft(matches, targets, actions_of(rule), intent.item(*path), mirrors, hedged), intent)
 
     def _followed(self, draft: HttpDraft, intent: IntentObject[Intent]) -> Iterator[HttpDraft]:
         """The draft, or in its place the own rules of the service that it sends to."""

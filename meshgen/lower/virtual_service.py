@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 from meshgen.diagnostics import JsonPath, Origin, Related
 from meshgen.diagnostics.catalogue.lower import HIDDEN_BY_MERGE, MERGED
@@ -13,10 +14,13 @@ from meshgen.intent.route import Route
 from meshgen.intent.service import Service
 from meshgen.istio import virtual_service as istio
 from meshgen.istio.hosts import SERVICE_SUFFIX, fully_qualified, service_host
+from meshgen.istio.object import IstioObject
 from meshgen.lower.changes import Changes
 from meshgen.lower.draft import Target
 from meshgen.lower.egress import legs
 from meshgen.lower.gateway import admits
+from meshgen.lower.handover import delegate_name
+from meshgen.lower.hedging import hedging, named
 from meshgen.lower.index import Index, host_of
 from meshgen.lower.result import Made, Report, make
 from meshgen.lower.rules import MESH, HttpDraft, RuleBook, RuleSet, gateway_names, with_timeout
@@ -51,13 +55,15 @@ def virtual_services(index: Index, book: RuleBook, changes: Changes, report: Rep
     speakers = sorted(_speakers(index, book, changes), key=lambda speaker: speaker.sort_key)
     changes.unused()
     taken: set[tuple[int, str]] = set()
+    reserved = {(key[0], delegate_name(canary.model, key)) for key, canary in changes.engines.items()}  # the engines' delegates
     for group, hosts, gateways in _groups(speakers, index):
         if len(group) > 1:
             _tell(group, hosts, report)
         intent = group[0].intent
-        name = next(name for name in _names(intent, hosts, gateways) if (id(intent), name) not in taken)
+        names = _names(intent, hosts, gateways, reserved=(intent.model.namespace, intent.model.name) in reserved)
+        name = next(name for name in names if (id(intent), name) not in taken)
         taken.add((id(intent), name))
-        yield _virtual_service(group, hosts, gateways, name)
+        yield from _virtual_service(group, hosts, gateways, name, index, report)
 
 
 def _speakers(index: Index, book: RuleBook, changes: Changes) -> Iterator[Speaker]:
@@ -128,9 +134,12 @@ def _rectangles(pairs: Iterable[Pair]) -> Iterator[tuple[tuple[str, ...], tuple[
     return ((tuple(hosts), gateways) for gateways, hosts in hosts_of.items())
 
 
-def _names(intent: IntentObject[Intent], hosts: Sequence[str], gateways: Sequence[str]) -> Iterator[str]:
-    """Names for the objects of one intent, the first that is free is taken: its own, then with the host, then the gateway."""
-    name = intent.model.name
+def _names(intent: IntentObject[Intent], hosts: Sequence[str], gateways: Sequence[str], *, reserved: bool) -> Iterator[str]:
+    """Names for the objects of one intent, the first that is free is taken: its own, then with the host, then the gateway.
+
+    Where its own name is reserved for an engine's delegate, the object is the root that hands over to it.
+    """
+    name = f"{intent.model.name}-root" if reserved else intent.model.name
     yield name
     parts = [part.removesuffix(SERVICE_SUFFIX).rpartition("/")[2] for part in (*hosts[:1], *gateways)]
     for part in parts:
@@ -163,9 +172,12 @@ def _last_rule(speaker: Speaker) -> Origin:
     return next(draft.origin for draft in speaker.rules.http if not draft.matches)
 
 
-def _virtual_service(group: Sequence[Speaker], hosts: tuple[str, ...], gateways: tuple[str, ...], name: str) -> Made:
+def _virtual_service(
+    group: Sequence[Speaker], hosts: tuple[str, ...], gateways: tuple[str, ...], name: str, index: Index, report: Report
+) -> Iterator[Made]:
+    """The VirtualService of a group, and the EnvoyFilter for those of its rules that are hedged."""
     origins: dict[JsonPath, Origin] = {}
-    http = [draft for speaker in group for draft in speaker.rules.http]
+    http = named([draft for speaker in group for draft in speaker.rules.http], name)
     tcp = [draft for speaker in group for draft in speaker.rules.tcp]
     tls = [draft for speaker in group for draft in speaker.rules.tls]
     spec = istio.VirtualService(
@@ -188,7 +200,9 @@ def _virtual_service(group: Sequence[Speaker], hosts: tuple[str, ...], gateways:
     )
     first = group[0].intent
     _host_origins(first, hosts, origins)
-    return make(first, spec, name=name, origins=origins, others=tuple(speaker.intent for speaker in group[1:]))
+    made = make(first, spec, name=name, origins=origins, others=tuple(speaker.intent for speaker in group[1:]))
+    yield made
+    yield from hedging(first, cast("IstioObject[istio.VirtualService]", made.object), http, index, report)
 
 
 def _host_origins(intent: IntentObject[Intent], hosts: Sequence[str], origins: dict[JsonPath, Origin]) -> None:

@@ -257,11 +257,11 @@ The word is part of the language, but nothing would come of it in this release. 
 silence.
 
 ```yaml
-kind: Canary
-spec: {service: catalog, from: v1, to: v2, weight: 10, engine: flagger}
+kind: TrafficTest
+metadata: {name: smoke, namespace: shop}
 ```
 
-Use what the help names (`engine: weights` here), or write the objects natively beside the intent.
+Use what the help names, or write the objects natively beside the intent.
 """,
 )
 

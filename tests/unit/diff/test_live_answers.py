@@ -12,6 +12,7 @@ import pytest
 from meshgen.diagnostics.catalogue.live import BAD_KUBECONFIG, CLUSTER_ANSWER, CLUSTER_UNREACHABLE, LEFT_ALONE
 from meshgen.diff.live import LiveObjects, diff_live, read_cluster
 from meshgen.json import JsonObject
+from meshgen.kubernetes import OwnedElsewhere
 
 KUBECONFIG = """\
 apiVersion: v1
@@ -86,3 +87,24 @@ def test_an_object_that_another_tool_writes_is_left_alone():
     changes, notes = diff_live(LiveObjects((live,), frozenset({("VirtualService", "*")})), [mine])
     assert not changes.means_something
     assert [note.code for note in notes] == [LEFT_ALONE]
+
+
+def test_a_field_that_an_engine_moves_is_no_difference_and_the_rest_of_the_object_is():
+    spec: JsonObject = {"hosts": ["a.example.com"], "http": [{"route": [{"destination": {"host": "a"}, "weight": 100}]}]}
+    mine: JsonObject = {
+        "apiVersion": "networking.istio.io/v1",
+        "kind": "VirtualService",
+        "metadata": {"name": "catalog", "namespace": "shop"},
+        "spec": spec,
+    }
+    moved: JsonObject = {**spec, "http": [{"route": [{"destination": {"host": "a"}, "weight": 60}]}]}
+    elsewhere = [
+        OwnedElsewhere(
+            group="networking.istio.io", kind="VirtualService", name="catalog", namespace="shop", json_pointers=("/spec/http",)
+        )
+    ]
+    live = LiveObjects(({**mine, "spec": moved},), frozenset({("VirtualService", "*")}))
+    assert not diff_live(live, [mine], (), elsewhere)[0].means_something
+    live = LiveObjects(({**mine, "spec": {**moved, "hosts": ["b.example.com"]}},), frozenset({("VirtualService", "*")}))
+    (change,) = diff_live(live, [mine], (), elsewhere)[0].changed
+    assert {field.path[:2] for field in change.fields} == {("spec", "hosts")}

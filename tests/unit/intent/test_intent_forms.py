@@ -152,7 +152,7 @@ def test_the_schema_is_sound_and_refuses_what_the_models_refuse():
     for kind, spec in (
         ("Service", {"prts": [80]}),
         ("Service", {"ports": ["80"]}),
-        ("Canary", {"service": "a"}),
+        ("Canary", {"from": "v1"}),
         ("Nothing", {}),
     ):
         document = {"apiVersion": "meshgen/v1", "kind": kind, "metadata": {"name": "x"}, "spec": spec}

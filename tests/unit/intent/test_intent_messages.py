@@ -273,30 +273,6 @@ CASES = [
         "`jwks` is not JSON",
         'write the key set, `{"keys": […]}`, or a `jwksUri`',
     ),
-    (
-        "Canary",
-        "{service: a, from: v1, to: v2, weight: 1, engine: flagger}",
-        "MG0057",
-        ("spec", "engine"),
-        "the engine `flagger` is not supported yet",
-        "write `engine: weights`",
-    ),
-    (
-        "Canary",
-        "{service: a, from: v1, to: v2, steps: [10, 50]}",
-        "MG0057",
-        ("spec", "steps"),
-        "`steps` is not supported yet: it needs an engine that takes them",
-        "give a `weight`",
-    ),
-    (
-        "Canary",
-        "{service: a, from: v1, to: v2, weight: 5, stickiness: {cookie: c}}",
-        "MG0057",
-        ("spec", "stickiness"),
-        "`stickiness` is not supported yet",
-        "give a `weight`",
-    ),
 ]
 
 

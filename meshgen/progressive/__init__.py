@@ -1,0 +1,1 @@
+"""Objects of controllers that move traffic step by step: Flagger's and Argo Rollouts'."""
