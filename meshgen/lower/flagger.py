@@ -13,6 +13,7 @@ import msgspec
 
 from meshgen import kubernetes as core
 from meshgen.diagnostics import JsonPath, Origin
+from meshgen.diagnostics.catalogue.load import UNKNOWN_FIELD
 from meshgen.diagnostics.catalogue.rollout import ENGINE_WORD
 from meshgen.intent import analysis as words
 from meshgen.intent.canary import Canary, Stickiness
@@ -111,7 +112,9 @@ def _traffic(service: IntentObject[Service], report: Report) -> flagger.TrafficP
     found = list(struct_violations(value, flagger.TrafficPolicy))
     for violation in found:
         field = ".".join(str(part) for part in violation.path)
-        detail = f"Flagger's Canary has no `{field}`" if violation.unknown else f"Flagger's Canary: {violation.message}"
+        detail = (
+            f"Flagger's Canary has no `{field}`" if violation.code is UNKNOWN_FIELD else f"Flagger's Canary: {violation.message}"
+        )
         message = f"the traffic policy of `{service.model.name}` does not go into what Flagger makes: {detail}"
         hint = "leave it out; Flagger writes the DestinationRules of its service itself"
         report.append(ENGINE_WORD.at(service.at("spec", "traffic"), message, help=hint))

@@ -9,7 +9,7 @@ from typing import Protocol
 import msgspec
 
 from meshgen.diagnostics import Diagnostic, JsonPath, Origin
-from meshgen.diagnostics.catalogue.load import INVALID_FIELD, UNKNOWN_FIELD, UNSERVED_VERSION
+from meshgen.diagnostics.catalogue.load import UNSERVED_VERSION
 from meshgen.istio.decode import Metadata, struct_violations
 from meshgen.istio.struct import IstioStruct
 from meshgen.json import JsonObject
@@ -108,8 +108,7 @@ def _decode(document: Written, kind: Kind) -> ControllerObject | list[Diagnostic
 
 def _violations(document: Written, value: object, kind: type[msgspec.Struct], key: str) -> Iterable[Diagnostic]:
     for violation in struct_violations({} if value is None else value, kind):
-        code = UNKNOWN_FIELD if violation.unknown else INVALID_FIELD
-        yield code.at(_place(document, (key, *violation.path)), violation.message, help=violation.help)
+        yield violation.code.at(_place(document, (key, *violation.path)), violation.message, help=violation.help)
 
 
 def _place(document: Written, path: JsonPath) -> Origin:
