@@ -154,6 +154,7 @@ if TYPE_CHECKING:
     from meshgen.intent.metrics import NewMetric as NewMetric
     from meshgen.intent.mirror import Mirror as Mirror
     from meshgen.intent.model import IntentError as IntentError
+    from meshgen.intent.observability import Dashboards as Dashboards
     from meshgen.intent.observability import GoldenSignals as GoldenSignals
     from meshgen.intent.observability import Kiali as Kiali
     from meshgen.intent.observability import KialiGrafana as KialiGrafana
@@ -256,7 +257,7 @@ _PARTS = {
     "metrics": "MetricChange MetricOverride MetricTag Metrics NewMetric",
     "mirror": "Mirror",
     "model": "IntentError",
-    "observability": "GoldenSignals Kiali KialiGrafana KialiTracing Observability PrometheusScrape",
+    "observability": "Dashboards GoldenSignals Kiali KialiGrafana KialiTracing Observability PrometheusScrape",
     "observation": "AccessLog LogRule ProxyStats TagSource Tracing",
     "reference": "Destination",
     "route": "Route",

@@ -1,11 +1,13 @@
 """The tools that watch a mesh: how Prometheus finds it, Kiali, alerts for istiod, a runbook. All on request."""
 
-from typing import Annotated, Any, ClassVar, Literal, TypeAlias
+import json
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeAlias
 
 from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 
-from meshgen.intent.leaves import DnsLabel, Duration, Labels
-from meshgen.intent.model import Model, broken
+from meshgen.intent.leaves import DnsLabel, Duration, Labels, ObjectName
+from meshgen.intent.model import Many, Model, broken
+from meshgen.intent.shorts import LIST
 from meshgen.json import JsonObject, JsonValue
 
 
@@ -100,11 +102,41 @@ class Kiali(Model):
     grafana: KialiGrafana | None = None
 
 
+def _check_dashboard(text: str) -> str:
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        raise broken("a dashboard is not JSON", help="export it from Grafana as JSON", kind="value") from None
+    if not isinstance(value, dict):
+        raise broken("a dashboard is a map", help="export it from Grafana as JSON", kind="value")
+    return text
+
+
+class Dashboards(Model):
+    """Grafana's dashboards as ConfigMaps, `dashboard-<name>`, for Grafana's sidecar or operator."""
+
+    namespace: DnsLabel | None = None
+    """Where the ConfigMaps stand; the root namespace where absent."""
+    labels: Labels | None = None
+    """Labels by which Grafana's sidecar picks them; `grafana_dashboard: "1"` where absent, as its chart has it."""
+    files: Annotated[Many[str], LIST] | None = None
+    """JSON files, by their paths from the project's directory; the file's name is the dashboard's."""
+    texts: dict[ObjectName, Annotated[str, AfterValidator(_check_dashboard)]] | None = None
+    """Dashboards in JSON, by name."""
+
+    @model_validator(mode="after")
+    def _some(self) -> Self:
+        if not self.files and not self.texts:
+            raise broken("`dashboards` names none", help="write `files: [dashboards/mesh.json]`", kind="missing")
+        return self
+
+
 class Observability(Model):
     """Tools beside the mesh. Each gives its objects or files, and nothing is given that is not named."""
 
     prometheus: PrometheusScrape | None = None
     kiali: Kiali | None = None
+    dashboards: Dashboards | None = None
     runbook: bool | None = None
     """A text in Markdown beside the output: the questions to Prometheus for each service and version, how to have one request
     traced, what response flags mean, what to ask istiod."""

@@ -17,9 +17,10 @@ from meshgen.intent.target import TargetReference
 class Telemetry(Intent):
     """What the proxies of a service, a gateway, Pods, a namespace (nothing named) or the whole mesh report.
 
-    Gives a Telemetry; for new metrics an EnvoyFilter `<name>-metrics`; for `stats` and `bootstrap` annotations of Pods, in a
-    kustomize component beside the output (`pods/<namespace>/<name>`). As in Istio the narrowest Telemetry that says something
-    acts: of a workload, of a namespace, of the mesh. There is one for each target.
+    Gives a Telemetry; for new metrics an EnvoyFilter `<name>-metrics`; for `stats` and `bootstrap` annotations of Pods, on the
+    Deployments that meshgen makes, and for others in a kustomize component beside the output (`pods/<namespace>/<name>`). As in
+    Istio the narrowest Telemetry that says something acts: of a workload, of a namespace, of the mesh. There is one for each
+    target.
     """
 
     KIND: ClassVar[str] = "Telemetry"

@@ -35,6 +35,8 @@ _STRENGTH: Final = {
 _WORDS: Final = "as break const continue else for function if import let loop package namespace return var void while"
 _RESERVED: Final = frozenset(_WORDS.split())
 _LITERALS: Final = frozenset(("true", "false", "null"))
+_NO_FIELDS: Final = _LITERALS | {"in"}
+_ESCAPE: Final = re.compile(r"""\\(?:[abfnrtv\\?"'`]|[xX][0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|[0-3][0-7]{2})""")
 _MACROS: Final = frozenset(("all", "exists", "exists_one", "map", "filter"))
 """Methods whose first argument names the element of a list."""
 
@@ -105,8 +107,11 @@ class _Reader:
             self.operand()
 
     def operand(self) -> None:
-        while self.takes("!") or self.takes("-"):
+        sign = self.here.text
+        while sign in {"!", "-"} and self.takes(sign):
             pass
+        if sign == "!" and self.here.text == "-" and self.tokens[self.position + 1].kind == "number":
+            self.take()  # a negative number
         path = self.primary()
         while True:
             if self.takes("."):
@@ -122,7 +127,7 @@ class _Reader:
             self.expression()
             self.expect(")")
         elif self.takes("["):
-            self.arguments("]")
+            self.items("]")
         elif self.takes("{"):
             self.entries()
         elif self.here.kind in {"string", "number"}:
@@ -133,26 +138,38 @@ class _Reader:
 
     def name(self) -> AttributePath:
         """A literal, a function with its arguments, or an attribute."""
-        self.takes(".")
+        rooted = self.takes(".")
         token = self.take()
-        if token.kind != "name" or token.text in _RESERVED or token.text == "in":
+        if token.kind != "name" or token.text in _RESERVED or (token.text in _NO_FIELDS and (rooted or token.text == "in")):
             self.fail(token)
-        if self.takes("("):
-            self.arguments(")")
+        if token.text in _LITERALS:
             return ()
-        return () if token.text in _LITERALS or token.text in self.bound else (token.text,)
+        if self.takes("("):
+            self.arguments() if token.text != "has" else self.field(token)
+            return ()
+        if self.takes("{"):
+            self.entries()
+            return ()
+        return () if token.text in self.bound else (token.text,)
+
+    def field(self, token: _Token) -> None:
+        """The argument of `has(a.b)`, which is a field and nothing else."""
+        self.operand()
+        dot, name = self.tokens[self.position - 2 : self.position]
+        if dot.text != "." or name.kind != "name" or not self.takes(")"):
+            raise ExpressionError(f"asks `has` for what is no field, before `{self.text[token.start :][:20]}`")
 
     def member(self, path: AttributePath) -> AttributePath:
         """A field, or a method with its arguments."""
         token = self.take()
-        if token.kind != "name":
+        if token.kind != "name" or token.text in _NO_FIELDS:
             self.fail(token)
         if self.takes("("):
             self.keep(path)
             variable = self.here.text if token.text in _MACROS and self.here.kind == "name" else None
             if variable is not None:
                 self.bound.append(variable)
-            self.arguments(")")
+            self.arguments()
             if variable is not None:
                 self.bound.remove(variable)
             return ()
@@ -173,7 +190,18 @@ class _Reader:
         self.keep(path)
         return ()
 
-    def arguments(self, end: str) -> None:
+    def arguments(self) -> None:
+        if not self.takes(")"):
+            self.expression()
+            while self.takes(","):
+                self.expression()
+            self.expect(")")
+
+    def items(self, end: str) -> None:
+        """Of a list; a comma may stand at its end."""
+        if self.takes(","):
+            self.expect(end)
+            return
         while not self.takes(end):
             self.expression()
             if not self.takes(","):
@@ -181,6 +209,7 @@ class _Reader:
                 return
 
     def entries(self) -> None:
+        """Of a map or a message."""
         while not self.takes("}"):
             if self.here.kind == "name" and self.tokens[self.position + 1].text == ":":
                 self.take()  # a field of a message
@@ -223,6 +252,18 @@ def _tokens(text: str) -> Iterator[_Token]:
             what = "a string that does not end" if rest[0] in "\"'" else f"`{rest[:1]}`, which CEL does not have,"
             raise ExpressionError(f"has {what} at character {position + 1}")
         position = found.end()
+        if found.lastgroup == "string":
+            _check_escapes(found.group(), found.start())
         if found.lastgroup != "space":
             yield _Token(found.lastgroup or "", found.group(), found.start())
     yield _Token("end", "", len(text))
+
+
+def _check_escapes(literal: str, start: int) -> None:
+    r"""Raises for a `\\` that begins no escape: regular expressions need two, or a raw string."""
+    prefix = literal[: min(literal.index(quote) for quote in "'\"" if quote in literal)]
+    rest = _ESCAPE.sub("", literal) if "r" not in prefix.lower() else ""
+    if "\\" in rest:
+        escape = rest[rest.index("\\") :][:2]
+        at = start + literal.index(escape) + 1
+        raise ExpressionError(f"has `{escape}` in a string, which CEL does not have (write `r'…'`), at character {at}")

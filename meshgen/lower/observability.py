@@ -10,7 +10,7 @@ from meshgen.diagnostics import JsonPath, did_you_mean
 from meshgen.diagnostics.catalogue.telemetry import SERVICE_OF_PROVIDER
 from meshgen.intent.decode import IntentObject
 from meshgen.intent.mesh import Mesh
-from meshgen.intent.observability import Kiali, PrometheusScrape
+from meshgen.intent.observability import Dashboards, Kiali, PrometheusScrape
 from meshgen.istio.object import IstioObject
 from meshgen.istio.struct import IstioStruct
 from meshgen.json import JsonObject, JsonValue, drop_none
@@ -21,17 +21,20 @@ from meshgen.lower.runbook import runbook
 
 _OPERATOR = "monitoring.coreos.com/v1"
 _PROXY_PORT = "http-envoy-prom"  # 15090, of each container that is an Istio proxy
+_SIDECAR_LABEL = {"grafana_dashboard": "1"}
 _ISTIOD_PORT = "http-monitoring"  # 15014, of istiod's Service
 
 
 def observability_objects(index: Index, report: Report) -> Iterator[Made]:
-    """Objects for the Prometheus operator and the Kiali operator."""
+    """Objects for the operators of Prometheus and Kiali, and dashboards."""
     mesh = index.mesh
     wanted = mesh.model.observability if mesh is not None else None
     if mesh is None or wanted is None:
         return
     if wanted.prometheus is not None and wanted.prometheus.operator:
         yield from _monitors(mesh, wanted.prometheus, index.root_namespace)
+    if wanted.dashboards is not None:
+        yield from _dashboards(mesh, wanted.dashboards, index.root_namespace)
     if wanted.kiali is not None:
         _check_services(mesh, wanted.kiali, index, report)
         if wanted.kiali.operator:
@@ -45,6 +48,21 @@ def observability_objects(index: Index, report: Report) -> Iterator[Made]:
                 owner="kiali",
                 origin=mesh.at("spec", "observability", "kiali"),
             )
+
+
+def _dashboards(mesh: IntentObject[Mesh], dashboards: Dashboards, root: str) -> Iterator[Made]:
+    for name, text in (dashboards.texts or {}).items():
+        yield make_other(
+            mesh,
+            "v1",
+            "ConfigMap",
+            {"data": {f"{name}.json": text}},
+            name=f"dashboard-{name}",
+            namespace=dashboards.namespace or root,
+            owner="dashboards",
+            labels=_SIDECAR_LABEL if dashboards.labels is None else dashboards.labels,
+            origin=mesh.at("spec", "observability", "dashboards", "texts", name),
+        )
 
 
 def observability_files(index: Index, objects: Sequence[IstioObject[IstioStruct]]) -> Iterator[DeliveryFile]:

@@ -23,6 +23,8 @@ READABLE = [
     ("xds.node.metadata['MESH_ID']", [("xds", "node", "metadata", "MESH_ID")]),
     ("google.protobuf.Duration{seconds: 1} == request.duration", [("request", "duration")]),
     ("a ? b : c ? d : e", [("a",), ("b",), ("c",), ("d",), ("e",)]),
+    (r"'\x41\u0041\101\\d' == request.path", [("request", "path")]),
+    ("[,] == [] && a{} == b{c: 1,}", []),
     ("'żółw' == request.path", [("request", "path")]),
     (" : ".join(["response.code == 1 ? 'x'"] * 2000) + " : 'y'", [("response", "code")]),
 ]
@@ -39,9 +41,17 @@ BROKEN = [
     ("a b", "cannot be read before `b`"),
     ("a ? b", "cannot be read at its end"),
     ("for == 1", "cannot be read before `for == 1`"),
-    ("f(1, )x", "cannot be read before `x`"),
+    ("f(1, )x", "cannot be read before `)x`"),
     ("{'a' 1}", "cannot be read before `1}`"),
     ("(" * 5000, "has too many brackets in each other"),
+    ("!-a", "cannot be read before `-a`"),
+    ("f(1, )", "cannot be read before `)`"),
+    ("[1,, 2]", "cannot be read before `, 2]`"),
+    ("has(request.id == 1)", "asks `has` for what is no field, before `has(request.id == 1)`"),
+    ("request.in", "cannot be read before `in`"),
+    ("true(1)", "cannot be read before `(1)`"),
+    ("has(request.headers['x'])", "asks `has` for what is no field, before `has(request.headers[`"),
+    (r"request.path.matches('^/\d+$')", r"has `\d` in a string, which CEL does not have (write `r'…'`), at character 25"),
     ("[" * 5000, "has too many brackets in each other"),
 ]
 
