@@ -72,6 +72,17 @@ if TYPE_CHECKING:
     from meshgen.intent.canary import Canary as Canary
     from meshgen.intent.canary import CanaryStep as CanaryStep
     from meshgen.intent.canary import Stickiness as Stickiness
+    from meshgen.intent.envoy import Envoy as Envoy
+    from meshgen.intent.envoy import EnvoyFilterConfig as EnvoyFilterConfig
+    from meshgen.intent.envoy import ExternalProcessor as ExternalProcessor
+    from meshgen.intent.envoy import ProcessingMode as ProcessingMode
+    from meshgen.intent.envoy import ProxyVersions as ProxyVersions
+    from meshgen.intent.envoy import Tap as Tap
+    from meshgen.intent.extension import ExtendedTraffic as ExtendedTraffic
+    from meshgen.intent.extension import Extension as Extension
+    from meshgen.intent.extension import Lua as Lua
+    from meshgen.intent.extension import Wasm as Wasm
+    from meshgen.intent.extension import WasmVariable as WasmVariable
     from meshgen.intent.external_service import ExternalEndpoint as ExternalEndpoint
     from meshgen.intent.external_service import ExternalService as ExternalService
     from meshgen.intent.external_service import TlsOrigination as TlsOrigination
@@ -89,6 +100,13 @@ if TYPE_CHECKING:
     from meshgen.intent.kind import Patch as Patch
     from meshgen.intent.leaves import Pattern as Pattern
     from meshgen.intent.leaves import StringMatch as StringMatch
+    from meshgen.intent.limits import AddressMask as AddressMask
+    from meshgen.intent.limits import Limit as Limit
+    from meshgen.intent.limits import LimitKey as LimitKey
+    from meshgen.intent.limits import LocalRateLimit as LocalRateLimit
+    from meshgen.intent.limits import MetadataKey as MetadataKey
+    from meshgen.intent.limits import Rate as Rate
+    from meshgen.intent.limits import RateLimit as RateLimit
     from meshgen.intent.match import CallingWorkload as CallingWorkload
     from meshgen.intent.match import Match as Match
     from meshgen.intent.match import TcpMatch as TcpMatch
@@ -236,6 +254,9 @@ _PARTS = {
     "external_service": "ExternalEndpoint ExternalService TlsOrigination",
     "gateway": "CertificateFiles Gateway GatewayWorkload Listener ServerTls",
     "gateway_deployment": "Autoscaling DisruptionBudget GatewayDeployment GatewayPort GatewayService Resources",
+    "envoy": "Envoy EnvoyFilterConfig ExternalProcessor ProcessingMode ProxyVersions Tap",
+    "extension": "ExtendedTraffic Extension Lua Wasm WasmVariable",
+    "limits": "AddressMask Limit LimitKey LocalRateLimit MetadataKey Rate RateLimit",
     "kind": "Patch",
     "leaves": "Pattern StringMatch",
     "match": "CallingWorkload Match TcpMatch TlsMatch",

@@ -16,7 +16,7 @@ from meshgen.intent.kinds import KINDS
 from meshgen.intent.place import place_in
 from meshgen.json import JsonObject
 
-LATER = ("Extension", "TrafficTest")
+LATER = ("TrafficTest",)
 """Kinds of the intent language that this release does not have yet."""
 
 I_co = TypeVar("I_co", bound=Intent, covariant=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from meshgen.intent.access import Access
 from meshgen.intent.authentication import Authentication
 from meshgen.intent.canary import Canary
+from meshgen.intent.extension import Extension
 from meshgen.intent.external_service import ExternalService
 from meshgen.intent.gateway import Gateway
 from meshgen.intent.kind import Intent
@@ -23,6 +24,7 @@ KINDS: dict[str, type[Intent]] = {
         Authentication,
         Canary,
         ExternalService,
+        Extension,
         Gateway,
         Mesh,
         Mirror,

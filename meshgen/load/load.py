@@ -8,6 +8,7 @@ from pathlib import Path
 
 from meshgen.diagnostics import Diagnostic, Origin
 from meshgen.diagnostics.catalogue.project import NO_PROJECT
+from meshgen.load.files import include_files
 from meshgen.load.git import read_revision
 from meshgen.load.overlay import apply_overlays
 from meshgen.load.project import PROJECT_FILE, Environment, Project, parse_project
@@ -62,8 +63,10 @@ def load(root: Path, options: Options | None = None) -> tuple[Loaded, tuple[Diag
     diagnostics += [*found, *base.diagnostics, *overlays.diagnostics]
     documents, found = apply_overlays(base.documents, overlays.documents, project.defaults.namespace)
     diagnostics += found
-    texts = {**texts, **base.texts, **overlays.texts}
-    workspace, found = build_workspace(documents, namespace=project.defaults.namespace, texts=texts)
+    included = include_files(tree, documents)
+    diagnostics += [*found, *included.diagnostics]
+    texts = {**texts, **base.texts, **overlays.texts, **included.texts}
+    workspace, found = build_workspace(included.documents, namespace=project.defaults.namespace, texts=texts)
     return Loaded(project=project, environment=environment, workspace=workspace), (*diagnostics, *found)
 
 

@@ -23,6 +23,7 @@ from meshgen.lower.calls import check_calls
 from meshgen.lower.changes import Changes
 from meshgen.lower.destination_rule import destination_rules, traffic_policies
 from meshgen.lower.egress import egress_objects, find_ways
+from meshgen.lower.extension import extensions, tap_requests
 from meshgen.lower.external_service import external_services
 from meshgen.lower.facts import with_intents, with_objects
 from meshgen.lower.gateway import gateways
@@ -86,6 +87,7 @@ def lower(
     files = [file for change in changes for file in pod_files(change, made, index, report)]
     files += [*machine_files(index), *observability_files(index, objects)]
     facts = with_objects(with_intents(facts, index, report), others)
+    files += [*machine_files(index), *observability_files(index, objects), *tap_requests(index)]
     lowered = Lowered(
         objects=tuple(sorted(objects, key=lambda each: each.key)),
         facts=facts if engines is None else engines.facts(facts),
@@ -125,6 +127,7 @@ def _objects(index: Index, report: Report, engines: Engines | None) -> Iterator[
     yield from authentications(index, report)
     yield from authorization_policies(index, report)
     yield from virtual_machines(index)
+    yield from extensions(index, report)
 
 
 def _each_once(intents: Iterable[IntentObject[Intent]], report: Report) -> list[IntentObject[Intent]]:

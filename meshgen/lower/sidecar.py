@@ -8,10 +8,12 @@ from meshgen.diagnostics import JsonPath, Origin, Related
 from meshgen.diagnostics.catalogue.lower import NO_WORKLOAD
 from meshgen.intent.access import Access
 from meshgen.intent.decode import IntentObject
+from meshgen.intent.extension import Extension
 from meshgen.intent.reference import split_service
 from meshgen.intent.service import Call, Service
 from meshgen.istio import sidecar as istio
 from meshgen.istio.hosts import covering
+from meshgen.lower.extension_place import called, concerns
 from meshgen.lower.index import Index, ServiceKey, host_of
 from meshgen.lower.result import Made, Report, make
 
@@ -65,7 +67,7 @@ def _egress_host(call: Call, namespace: str, index: Index) -> str:
 
 
 def _admitted(index: Index) -> dict[ServiceKey, dict[ServiceKey, Origin]]:
-    """By caller, the services whose Access lets it in by name: a declared caller sees what it may call."""
+    """By caller, the services whose Access lets it in by name, and those that its Extensions call: it sees what it may call."""
     found: dict[ServiceKey, dict[ServiceKey, Origin]] = {}
     for access in index.of(Access):
         model = access.model
@@ -76,6 +78,12 @@ def _admitted(index: Index) -> dict[ServiceKey, dict[ServiceKey, Origin]]:
             for number, caller in enumerate(rule.from_ or ()):
                 for key in _callers(caller.service, caller.service_account, caller.namespace or model.namespace, index):
                     found.setdefault(key, {}).setdefault(callee, access.at("spec", "allow", position, "from", number))
+    for extension in index.of(Extension):
+        for destination, place in called(extension.model):
+            callee = (destination.namespace or extension.model.namespace, destination.service or "")
+            for key in index.services if destination.service is not None else ():
+                if concerns(extension.model, key, index):
+                    found.setdefault(key, {}).setdefault(callee, extension.at(*place))
     return found
 
 

@@ -11,13 +11,14 @@ from meshgen.diagnostics.catalogue.lower import NO_WORKLOAD, UNKNOWN_INTENT_REFE
 from meshgen.intent.access import Access
 from meshgen.intent.authentication import Authentication
 from meshgen.intent.decode import IntentObject
+from meshgen.intent.extension import Extension
 from meshgen.intent.reference import split_service
 from meshgen.intent.telemetry import Telemetry
 from meshgen.istio.shared import WorkloadSelector
 from meshgen.lower.index import Index, ServiceKey
 from meshgen.lower.result import Report
 
-Targeted: TypeAlias = IntentObject[Access] | IntentObject[Authentication] | IntentObject[Telemetry]
+Targeted: TypeAlias = IntentObject[Access] | IntentObject[Authentication] | IntentObject[Extension] | IntentObject[Telemetry]
 """Intents that are for something: a service, a gateway, Pods, a namespace or the mesh."""
 
 

@@ -168,8 +168,8 @@ def shuffle(source: Path, target: Path, chance: random.Random) -> None:
         place.mkdir(exist_ok=True)
         documents: list[str] = []
         for number, file in enumerate(path for path in folder.iterdir() if path.is_file()):
-            if file.name == PROJECT_FILE:
-                (place / file.name).write_text(file.read_text())
+            if file.name == PROJECT_FILE or file.suffix == ".lua":  # named by others
+                (place / file.name).write_bytes(file.read_bytes())
             elif file.suffix == ".py" or "{%" in file.read_text():  # programs and templates are one piece
                 (place / f"m{number}{file.suffix}").write_text(file.read_text())
             else:
@@ -272,7 +272,7 @@ def test_a_real_envoy_accepts_the_bootstrap_of_every_proxy(tmp_path: Path):
     bootstraps: dict[str, str] = {}
     for name in SOUND:
         for snapshot in snapshots(name):
-            text = json.dumps(with_real_files(static_bootstrap(snapshot, BootstrapOptions(admin_port=-1)), files))
+            text = json.dumps(with_real_files(static_bootstrap(snapshot, BootstrapOptions(admin_port=0)), files))
             bootstraps.setdefault(text.replace(snapshot.proxy.id, ""), f"{name} {snapshot.proxy.id}")
     assert len(bootstraps) > len(SOUND)
     with ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1)) as pool:

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 from meshgen.check.rule import Rule
+from meshgen.check.rules.extension import (
+    mg0710_unpinned_module,
+    mg0711_lua_without_handler,
+    mg0712_lua_unbalanced,
+)
 from meshgen.check.rules.gateway import (
     mg0501_server_taken,
     mg0502_tls_mismatch,
@@ -103,4 +108,7 @@ RULES: tuple[Rule, ...] = (
     mg0704_unknown_provider.RULE,
     mg0705_telemetry_taken.RULE,
     mg0706_tag_not_removable.RULE,
+    mg0710_unpinned_module.RULE,
+    mg0711_lua_without_handler.RULE,
+    mg0712_lua_unbalanced.RULE,
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 from meshgen.diagnostics import Diagnostic, JsonPath, Origin, sort_diagnostics
@@ -14,6 +15,7 @@ from meshgen.diagnostics.catalogue.backend import (
     SUBSET_WITHOUT_ENDPOINT,
     UNKNOWN_HOSTS_REFUSED,
 )
+from meshgen.diagnostics.catalogue.extension import TAP_WITHOUT_ADMIN
 from meshgen.diagnostics.origin import render_path
 from meshgen.emit.envoy.bootstrap import DEFAULTS, BootstrapOptions, dns_stand_in
 from meshgen.emit.envoy.delivery import Delivery
@@ -33,9 +35,22 @@ def limits(mesh: Mesh, view: ProxyView) -> tuple[Diagnostic, ...]:
 def delivery_limits(
     mesh: Mesh, view: ProxyView, delivery: Delivery, options: BootstrapOptions = DEFAULTS
 ) -> tuple[Diagnostic, ...]:
-    """What this delivery cannot tell Envoy: services whose endpoints nobody declares."""
+    """What this delivery cannot tell Envoy: services whose endpoints nobody declares, taps that nobody could ask for."""
     found = (_without_endpoint(target, delivery, options) for target in targets(mesh, view))
-    return sort_diagnostics(diagnostic for diagnostic in found if diagnostic)
+    taps = _unasked_taps(mesh, view) if options.admin_port < 0 else ()
+    return sort_diagnostics([*(diagnostic for diagnostic in found if diagnostic), *taps])
+
+
+# --- taps -----------------------------------------------------------------------------------------------------------
+def _unasked_taps(mesh: Mesh, view: ProxyView) -> Iterator[Diagnostic]:
+    """Taps for the admin interface, which end an Envoy that has none."""
+    for found in mesh.envoy_filters(view.proxy):
+        for position, patch in enumerate(found.spec.config_patches or ()):
+            value = json.dumps(patch.patch.value) if patch.patch is not None else ""
+            if "envoy.extensions.filters.http.tap.v3.Tap" in value and "admin_config" in value:
+                message = f"the tap of EnvoyFilter `{found.name}` waits for an admin interface, and the proxy has none"
+                hint = "give `outputs.envoy` an `adminPort`, or let the tap write files"
+                yield TAP_WITHOUT_ADMIN.at(found.origin_of("spec", "configPatches", position), message, help=hint)
 
 
 # --- endpoints ------------------------------------------------------------------------------------------------------

@@ -497,4 +497,47 @@ TELEMETRY = (
 )
 
 
-CASES = (*REFERENCES, *TRAFFIC, *SECURITY, *GATEWAY, *RESILIENCE, *TELEMETRY)
+def lua(code: str) -> str:
+    return f"""
+apiVersion: extensions.istio.io/v1alpha1
+kind: TrafficExtension
+metadata: {{name: script, namespace: shop}}
+spec: {{lua: {{inlineCode: "{code}"}}}}
+---"""
+
+
+def module(url: str, rest: str = "") -> str:
+    return f"""
+apiVersion: extensions.istio.io/v1alpha1
+kind: WasmPlugin
+metadata: {{name: module, namespace: shop}}
+spec: {{url: "{url}"{rest}}}
+---"""
+
+
+EXTENSION = (
+    Case(
+        "MG0710",
+        bad=module("oci://registry.example/add-header:1.0"),
+        place="spec.url",
+        message="the module `oci://registry.example/add-header:1.0` is not pinned, and may be another one tomorrow",
+        good=module("registry.example/add-header@sha256:" + "0" * 64)
+        + module("https://files.example/a.wasm", f", sha256: '{'1' * 64}'").replace("name: module", "name: other"),
+    ),
+    Case(
+        "MG0711",
+        bad=lua("function on_request(handle) end -- envoy_on_request"),
+        place="spec.lua.inlineCode",
+        message="the Lua program of traffic extension `script` has no function that Envoy calls",
+        good=lua("function envoy_on_request(handle) end"),
+    ),
+    Case(
+        "MG0712",
+        bad=lua("function envoy_on_request(handle) if handle then return end"),
+        place="spec.lua.inlineCode",
+        message="the Lua program of traffic extension `script` cannot be read in line 1: `function` has no `end`",
+        good=lua("function envoy_on_request(handle) local t = {['end'] = [[do (]]} for i = 1, 2 do t[i] = '}' end end"),
+    ),
+)
+
+CASES = (*REFERENCES, *TRAFFIC, *SECURITY, *GATEWAY, *RESILIENCE, *TELEMETRY, *EXTENSION)

@@ -207,6 +207,33 @@ def test_a_subset_without_a_known_endpoint_is_an_error_where_there_is_no_endpoin
     assert codes(mesh_of(CATALOG + SUBSETS + endpoint("10.0.0.1", version="v1")), sidecar(), Delivery.STATIC) == []
 
 
+def test_a_tap_without_an_admin_interface_is_an_error():
+    tap = """
+---
+apiVersion: networking.istio.io/v1alpha3
+kind: EnvoyFilter
+metadata: {name: look, namespace: shop}
+spec:
+  configPatches:
+  - applyTo: HTTP_FILTER
+    match: {context: SIDECAR_INBOUND}
+    patch:
+      operation: INSERT_FIRST
+      value:
+        name: envoy.filters.http.tap
+        typed_config:
+          "@type": type.googleapis.com/envoy.extensions.filters.http.tap.v3.Tap
+          common_config: {admin_config: {config_id: look}}
+"""
+    mesh = mesh_of(CATALOG + endpoint("10.0.0.1", version="v1") + tap)
+    options = BootstrapOptions(admin_port=-1)
+    found = delivery_limits(mesh, mesh.view(sidecar()), Delivery.STATIC, options)
+    assert [(each.code.number, each.message) for each in found] == [
+        ("MG0713", "the tap of EnvoyFilter `look` waits for an admin interface, and the proxy has none")
+    ]
+    assert codes(mesh, sidecar(), Delivery.STATIC) == []
+
+
 def test_what_the_translation_does_not_carry_over_is_said_with_its_place():
     text = (
         CATALOG

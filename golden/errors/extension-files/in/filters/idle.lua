@@ -1,0 +1,2 @@
+local function on_request(handle)
+end

@@ -1,0 +1,3 @@
+function envoy_on_request(h)
+  h:logInfo("ÿ")
+end
