@@ -11,6 +11,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from meshgen.check.engine import NotChecked, check
 from meshgen.check.suppressions import Suppression, read_suppressions
 from meshgen.diagnostics import Diagnostic, Severity, sort_diagnostics
@@ -22,7 +24,7 @@ from meshgen.istio.decode import decode_object
 from meshgen.istio.object import IstioObject
 from meshgen.istio.struct import IstioStruct
 from meshgen.istio.versions import IstioVersion
-from meshgen.kubernetes import KubernetesObject, OwnedElsewhere
+from meshgen.kubernetes import CoreFacts, KubernetesObject, OwnedElsewhere
 from meshgen.load.document import Document
 from meshgen.load.kubernetes import decode_facts
 from meshgen.load.load import Options, load
@@ -93,6 +95,8 @@ def compile_project(root: Path, options: Options | None = None) -> Result:
     diagnostics += tuple(_left_out(document) for document in workspace.gateway_api)
     facts, found = decode_facts((document.value, document.origin) for document in workspace.core)
     diagnostics += found
+    facts, found = _with_installations(workspace, facts)
+    diagnostics += found
     controllers, found = _decode_controllers(workspace.others)
     diagnostics += found
     lowered, found = lower(intents, natives, facts, target, controllers)
@@ -121,6 +125,21 @@ def compile_project(root: Path, options: Options | None = None) -> Result:
     )
 
 
+def _with_installations(workspace: Workspace, facts: CoreFacts) -> tuple[CoreFacts, tuple[Diagnostic, ...]]:
+    """The facts and, beside them, what installations of Istio in the tree say of MeshConfig."""
+    documents = [
+        each
+        for each in (*workspace.natives, *workspace.others)
+        if each.kind in {"IstioOperator", "HelmRelease", "Application"} or each.api_version.startswith("install.istio.io/")
+    ]
+    if not documents:
+        return facts, ()
+    from meshgen.lower.native_installations import read_installations  # noqa: PLC0415 (types that few trees need)
+
+    configs, found = read_installations((each.value, each.origin) for each in documents)
+    return msgspec.structs.replace(facts, mesh_configs=(*facts.mesh_configs, *configs)), found
+
+
 def _left_out(document: Document) -> Diagnostic:
     message = f"{document.title} takes no part in the mesh: objects of the Gateway API are not read yet"
     return NOT_IN_MESH.at(
@@ -135,6 +154,8 @@ def decode_natives(
     objects: list[IstioObject[IstioStruct]] = []
     diagnostics: list[Diagnostic] = []
     for document in documents:
+        if document.api_version.startswith("install.istio.io/"):
+            continue  # read by `_with_installations`
         decoded, found = decode_object(document.value, document.origin, document.origins, target)
         diagnostics += found
         if decoded is not None:

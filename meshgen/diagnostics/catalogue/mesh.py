@@ -85,6 +85,27 @@ Stay within the bound, or have the namespace exempted: `bounds: {maxTimeout: 10s
 """,
 )
 
+OPERATOR_ONLY = Code(
+    number="MG0810",
+    slug="operator-only-setting",
+    severity=Severity.INFO,
+    title="an IstioOperator says what Helm says in another place",
+    page="""
+IstioOperator is input of `istioctl install` only; the operator that read it in a cluster is gone, and Helm does not read it. Most
+of it is a Helm value of the same name under `values`. This setting is not, and has another place in Helm's values.
+
+```yaml
+kind: IstioOperator
+spec:
+  components:
+    pilot:
+      k8s: {replicaCount: 2}     # in Helm's values of istiod: `replicaCount: 2`, `autoscaleEnabled: false`
+```
+
+Nothing to do while istioctl installs; in a Mesh, `install` gives both forms.
+""",
+)
+
 INVALID_VALUES = Code(
     number="MG0811",
     slug="invalid-helm-values",
