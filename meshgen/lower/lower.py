@@ -85,7 +85,6 @@ def lower(
     check_providers(index, objects, report)
     check_bounds(index, objects, report)
     files = [file for change in changes for file in pod_files(change, made, index, report)]
-    files += [*machine_files(index), *observability_files(index, objects)]
     facts = with_objects(with_intents(facts, index, report), others)
     files += [*machine_files(index), *observability_files(index, objects), *tap_requests(index)]
     lowered = Lowered(
