@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from meshgen.adopt.project import AdoptionResult as AdoptionResult
     from meshgen.api import adopt_project as adopt_project
     from meshgen.api import check_project as check_project
+    from meshgen.api import compile_clusters as compile_clusters
     from meshgen.api import compile_project as compile_project
     from meshgen.api import diff_projects as diff_projects
     from meshgen.api import load_project as load_project
@@ -72,6 +73,9 @@ if TYPE_CHECKING:
     from meshgen.intent.canary import Canary as Canary
     from meshgen.intent.canary import CanaryStep as CanaryStep
     from meshgen.intent.canary import Stickiness as Stickiness
+    from meshgen.intent.cluster import Cluster as Cluster
+    from meshgen.intent.cluster import ClusterAuthority as ClusterAuthority
+    from meshgen.intent.cluster import EastWest as EastWest
     from meshgen.intent.envoy import Envoy as Envoy
     from meshgen.intent.envoy import EnvoyFilterConfig as EnvoyFilterConfig
     from meshgen.intent.envoy import ExternalProcessor as ExternalProcessor
@@ -237,7 +241,7 @@ if TYPE_CHECKING:
 
 _STAGES = {
     "adopt.project": "AdoptionResult",
-    "api": "adopt_project check_project compile_project diff_projects load_project trace_request",
+    "api": "adopt_project check_project compile_clusters compile_project diff_projects load_project trace_request",
     "compare": "Comparison",
     "diagnostics": "Diagnostic",
     "journey": "Hop UnanswerableError",
@@ -251,6 +255,7 @@ _PARTS = {
     "analysis": "Analysis CanaryMetric Latency SuccessRate TemplateReference Webhook",
     "authentication": "Authentication JwtIssuer MutualTls TokenHeader",
     "canary": "Canary CanaryStep Stickiness",
+    "cluster": "Cluster ClusterAuthority EastWest",
     "external_service": "ExternalEndpoint ExternalService TlsOrigination",
     "gateway": "CertificateFiles Gateway GatewayWorkload Listener ServerTls",
     "gateway_deployment": "Autoscaling DisruptionBudget GatewayDeployment GatewayPort GatewayService Resources",

@@ -12,6 +12,7 @@ from pathlib import Path
 from meshgen import journey, pipeline
 from meshgen.adopt import project as adoption
 from meshgen.adopt.project import AdoptionResult
+from meshgen.clusters import findings
 from meshgen.compare import Comparison, compare
 from meshgen.diagnostics import Diagnostic
 from meshgen.journey import Hop, Question
@@ -31,20 +32,37 @@ def load_project(
 
 
 def compile_project(
-    root: Path | str = ".", *, environment: str | None = None, revision: str | None = None, python: bool = True
+    root: Path | str = ".",
+    *,
+    environment: str | None = None,
+    revision: str | None = None,
+    cluster: str | None = None,
+    python: bool = True,
 ) -> Result:
     """The Istio artifacts, the mesh, its proxies and every finding of the project in `root`; arguments as of `load_project`.
 
-    `Result.failed` says whether an error forbids output. Nothing is written.
+    `cluster` is one of the Mesh's, and must be named where it has several. `Result.failed` says whether an error forbids output.
+    Nothing is written.
     """
-    return pipeline.compile_project(Path(root), Options(environment=environment, revision=revision, python=python))
+    options = Options(environment=environment, revision=revision, cluster=cluster, python=python)
+    return pipeline.compile_project(Path(root), options)
+
+
+def compile_clusters(
+    root: Path | str = ".", *, environment: str | None = None, revision: str | None = None, python: bool = True
+) -> tuple[Result, ...]:
+    """What `compile_project` gives, for each cluster of the Mesh, by name (`Result.cluster`); one for a mesh without clusters."""
+    return pipeline.compile_clusters(Path(root), Options(environment=environment, revision=revision, python=python))
 
 
 def check_project(
     root: Path | str = ".", *, environment: str | None = None, revision: str | None = None, python: bool = True
 ) -> tuple[Diagnostic, ...]:
-    """What is wrong with the project in `root`, by place, severity and code; arguments as of `load_project`."""
-    return compile_project(root, environment=environment, revision=revision, python=python).diagnostics
+    """What is wrong with the project in `root`, by place, severity and code; arguments as of `load_project`.
+
+    A finding of one of several clusters says so.
+    """
+    return findings(compile_clusters(root, environment=environment, revision=revision, python=python))
 
 
 def adopt_project(

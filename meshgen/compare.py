@@ -97,7 +97,8 @@ def owned_objects(result: Result) -> frozenset[ObjectKey]:
     directory = result.root / (output.directory if output is not None else "")
     try:
         manifest = parse_manifest((directory / MANIFEST).read_bytes())
-        texts = [(directory / path).read_bytes() for path in manifest.files]
+        own = f"{result.cluster}/" if result.cluster else ""
+        texts = [(directory / path).read_bytes() for path in manifest.files if path.startswith(own)]
     except (OSError, ValueError):
         return frozenset()
     documents = (document for text in texts for document in parse_documents(text, "")[0])

@@ -34,22 +34,24 @@ def istio_tree(result: Result, output: IstioOutput, directory: Path) -> OutputTr
     if output.deliver.flux is not None:
         artifacts = keep_from_substitution(artifacts)
     plans = layout(artifacts, Layout(output.layout))
-    return OutputTree(directory=directory, files=render(plans, kustomization=output.kustomization))
+    return OutputTree(directory=directory, files=_below(result, render(plans, kustomization=output.kustomization)))
 
 
 def delivery_tree(result: Result, output: IstioOutput, directory: Path) -> tuple[OutputTree | None, tuple[Diagnostic, ...]]:
     """What stands beside the Istio tree: Helm values, files of intents, Argo CD and Flux objects; None where there is nothing."""
-    name = result.root.absolute().name
+    name = "-".join(filter(None, (result.root.absolute().name, result.cluster)))
     place = Origin(PROJECT_FILE).at("spec", "outputs", "istio", "deliver")
-    files = {file.path: _content(file.content) for file in (*_installation(result), *result.files)}
+    given = (*_installation(result), *result.files)
+    files = {file.path: _content(file.content) for file in given if not file.common}
     diagnostics: tuple[Diagnostic, ...] = ()
     if (argocd := output.deliver.argocd) is not None:
         delivery = Delivery(
-            name=argocd.name or name,
+            name=_name(result, argocd.name) or name,
             repo_url=argocd.repository,
             target_revision=argocd.revision,
-            path=argocd.path or output.directory,
+            path=_path(result, argocd.path or output.directory),
             server=argocd.server,
+            cluster=result.cluster,
             argocd_namespace=argocd.namespace,
             argocd_project=argocd.project,
             kustomization=output.kustomization,
@@ -59,10 +61,10 @@ def delivery_tree(result: Result, output: IstioOutput, directory: Path) -> tuple
         diagnostics += placeholders(delivery, place.at("argocd"))
     if (flux := output.deliver.flux) is not None:
         delivery = Delivery(
-            name=flux.name or name,
+            name=_name(result, flux.name) or name,
             repo_url=flux.repository,
             target_revision=flux.revision,
-            path=flux.path or output.directory,
+            path=_path(result, flux.path or output.directory),
             flux_namespace=flux.namespace,
             flux_interval=flux.interval,
             flux_prune=flux.prune,
@@ -71,9 +73,23 @@ def delivery_tree(result: Result, output: IstioOutput, directory: Path) -> tuple
         )
         files |= gitops_files(delivery, argocd=False)
         diagnostics += placeholders(delivery, place.at("flux"))
+    files = _below(result, files) | {file.path: _content(file.content) for file in given if file.common}
     if not files and not directory.exists():
         return None, diagnostics
     return OutputTree(directory=directory, files=files), diagnostics
+
+
+def _below(result: Result, files: dict[str, bytes]) -> dict[str, bytes]:
+    """The files in the directory of the result's cluster, where it is one of a mesh that has clusters."""
+    return {f"{result.cluster}/{path}": content for path, content in files.items()} if result.cluster else files
+
+
+def _path(result: Result, path: str) -> str:
+    return "/".join(filter(None, (path, result.cluster)))
+
+
+def _name(result: Result, name: str | None) -> str:
+    return "-".join(filter(None, (name, result.cluster))) if name else ""
 
 
 def _content(content: JsonObject | str) -> bytes:
@@ -108,12 +124,30 @@ def envoy_tree(
     for snapshot in snapshots:
         contents |= files(snapshot, delivery, output.root, options)
         diagnostics += delivery_limits(result.mesh, result.mesh.view(snapshot.proxy), delivery, options)
-    return OutputTree(directory=directory, files=contents, rank=rank), sort_diagnostics(diagnostics)
+    return OutputTree(directory=directory, files=_below(result, contents), rank=rank), sort_diagnostics(diagnostics)
 
 
-def with_other_proxies(tree: OutputTree, proxies: Iterable[Proxy]) -> OutputTree:
+def joined(trees: Iterable[OutputTree]) -> tuple[OutputTree, ...]:
+    """The trees of several clusters, those of one directory as one: it is written whole, or not at all."""
+    by_directory: dict[Path, OutputTree] = {}
+    for tree in trees:
+        known = by_directory.get(tree.directory)
+        files = {**known.files, **tree.files} if known is not None else tree.files
+        by_directory[tree.directory] = replace(tree, files=files)
+    return tuple(by_directory.values())
+
+
+def with_other_proxies(tree: OutputTree, result: Result, proxies: Iterable[Proxy]) -> OutputTree:
     """The tree of some proxies, and the files of all others as they were written: they stay."""
-    own = tuple(f"{proxy.namespace}/{proxy.name}/" for proxy in proxies)
+    return _with_others(tree, tuple(_below(result, {f"{proxy.namespace}/{proxy.name}/": b"" for proxy in proxies})))
+
+
+def with_other_clusters(tree: OutputTree, cluster: str) -> OutputTree:
+    """The tree of one cluster, and the files of all others as they were written: they stay."""
+    return _with_others(tree, (f"{cluster}/",))
+
+
+def _with_others(tree: OutputTree, own: tuple[str, ...]) -> OutputTree:
     try:
         manifest = parse_manifest((tree.directory / MANIFEST).read_bytes())
     except (OSError, ValueError):  # nothing is known to be meshgen's, and nothing will be removed

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from meshgen.check.between import check_between
 from meshgen.check.engine import NotChecked, check
 from meshgen.check.suppressions import Suppression, read_suppressions
 from meshgen.diagnostics import Diagnostic, Severity, sort_diagnostics
@@ -25,9 +26,10 @@ from meshgen.istio.object import IstioObject
 from meshgen.istio.struct import IstioStruct
 from meshgen.istio.versions import IstioVersion
 from meshgen.kubernetes import CoreFacts, KubernetesObject, OwnedElsewhere
+from meshgen.load.clusters import choose_cluster, cluster_names, in_cluster, unknown_clusters
 from meshgen.load.document import Document
 from meshgen.load.kubernetes import decode_facts
-from meshgen.load.load import Options, load
+from meshgen.load.load import Loaded, Options, load
 from meshgen.load.project import Project, ProxyTarget
 from meshgen.load.workspace import CONTROLLERS, Workspace
 from meshgen.lower.installed import Installation
@@ -53,6 +55,7 @@ class Result:
     mesh: Mesh
     project: Project | None = None
     environment: str = ""
+    cluster: str = ""  # the one of the Mesh's clusters that this is; empty for a mesh without clusters
     objects: tuple[IstioObject[IstioStruct], ...] = ()
     others: tuple[KubernetesObject, ...] = ()  # what intents give beside Istio's API
     files: tuple[DeliveryFile, ...] = ()  # what intents give for people and tools, in the delivery tree
@@ -83,10 +86,36 @@ def has_errors(diagnostics: Iterable[Diagnostic]) -> bool:
 
 
 def compile_project(root: Path, options: Options | None = None) -> Result:
-    """Compiles the project in `root` to Istio artifacts and a linked mesh; Envoy snapshots are made of it on request."""
+    """Compiles the project in `root` to Istio artifacts and a linked mesh; Envoy snapshots are made of it on request.
+
+    Of a mesh with several clusters it is the one that the options name.
+    """
     options = options or Options()
     loaded, diagnostics = load(root, options)
-    workspace = loaded.workspace
+    cluster, found = choose_cluster(loaded.workspace, options.cluster)
+    return _compile(root, options, loaded, cluster, (*diagnostics, *found, *unknown_clusters(loaded.workspace)))
+
+
+def compile_clusters(root: Path, options: Options | None = None) -> tuple[Result, ...]:
+    """Compiles each cluster of the mesh, by name; the one that the options name, or the only one, alone.
+
+    What is wrong between clusters is among the findings of each.
+    """
+    options = options or Options()
+    loaded, diagnostics = load(root, options)
+    diagnostics += unknown_clusters(loaded.workspace)
+    names = cluster_names(loaded.workspace)
+    if options.cluster is not None or not names:
+        cluster, found = choose_cluster(loaded.workspace, options.cluster)
+        return (_compile(root, options, loaded, cluster, (*diagnostics, *found)),)
+    results = [_compile(root, options, loaded, name, diagnostics) for name in names]
+    between = check_between({result.cluster: result.mesh for result in results})
+    return tuple(replace(result, diagnostics=sort_diagnostics((*result.diagnostics, *between))) for result in results)
+
+
+def _compile(root: Path, options: Options, loaded: Loaded, cluster: str, diagnostics: tuple[Diagnostic, ...]) -> Result:
+    """What was loaded, for one cluster of the mesh; `""` for a mesh without clusters."""
+    workspace = in_cluster(loaded.workspace, cluster)
     target = (loaded.project or Project()).targets.version
     intents, found = decode_intents(workspace.intents)
     diagnostics += found
@@ -99,7 +128,7 @@ def compile_project(root: Path, options: Options | None = None) -> Result:
     diagnostics += found
     controllers, found = _decode_controllers(workspace.others)
     diagnostics += found
-    lowered, found = lower(intents, natives, facts, target, controllers)
+    lowered, found = lower(intents, natives, facts, target, controllers, cluster)
     diagnostics += found
     mesh = link((*lowered.objects, *lowered.foreign), lowered.facts, lowered.config)
     suppressions, found = _suppressions(intents)
@@ -107,20 +136,22 @@ def compile_project(root: Path, options: Options | None = None) -> Result:
     checked = check(mesh, suppressions)
     unread = _unread(workspace, intents, natives)
     diagnostics = sort_diagnostics(each for each in (*diagnostics, *checked.diagnostics) if not _is_consequence(each, unread))
+    failed = has_errors(diagnostics)
     return Result(
         root=root,
         project=loaded.project,
         environment=options.environment or "",
+        cluster=cluster,
         objects=lowered.objects,
         others=lowered.others,
-        files=() if has_errors(diagnostics) else lowered.files,
+        files=() if failed else lowered.files,
         owned_elsewhere=lowered.owned_elsewhere,
         mesh=mesh,
-        artifacts=() if has_errors(diagnostics) else emit_istio(lowered.objects, lowered.others),
+        artifacts=() if failed else emit_istio(lowered.objects, lowered.others),
         proxies=all_proxies(mesh, loaded.project),
         diagnostics=diagnostics,
         not_checked=checked.not_checked,
-        installation=None if has_errors(diagnostics) else lowered.installation,
+        installation=None if failed else lowered.installation,
         texts=workspace.texts,
     )
 

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from meshgen.cli.options import color_option, env_option, json_option, no_python_option, project_option, quiet_option
-from meshgen.cli.session import FINDINGS, Session, compile_sources, exit_code, stop
+from meshgen.cli.options import (
+    cluster_option,
+    color_option,
+    env_option,
+    json_option,
+    no_python_option,
+    project_option,
+    quiet_option,
+)
+from meshgen.cli.session import FINDINGS, Session, Wanted, exit_code, stop
 from meshgen.diagnostics import Diagnostic, suggest
 from meshgen.json import JsonValue
 
@@ -40,6 +49,7 @@ Examples:
 @click.option("--force", is_flag=True, help="Overwrite files of meshgen's own that somebody edited.")
 @click.option("--stdout", "to_stdout", is_flag=True, help="Print Istio YAML instead of writing files.")
 @env_option
+@cluster_option
 @project_option
 @no_python_option
 @color_option
@@ -54,6 +64,7 @@ def command(
     force: bool,
     to_stdout: bool,
     environment: str | None,
+    cluster: str | None,
     directory: Path | None,
     no_python: bool,
     color: str,
@@ -72,38 +83,71 @@ def command(
             f"{'--check' if check_only else '--json'} is about written files, and this prints YAML; name a directory with -o"
         )
         raise click.UsageError(message)
-    result = compile_sources(sources, directory, environment=environment, python=not no_python, instead="SOURCES")
-    if result.failed or result.project is None:
-        session.give_up(result)
-    session.report(result.diagnostics, result.texts)
+    wanted = Wanted(
+        sources=sources, directory=directory, environment=environment, cluster=cluster, python=not no_python, instead="SOURCES"
+    )
+    results = wanted.compile_each()
+    if any(result.failed or result.project is None for result in results):
+        session.give_up(results)
+    from meshgen.clusters import findings
+
+    said, texts = findings(results), results[0].texts
+    session.report(said, texts)
     if printing:
-        _print_istio(result)
+        _print_istio(results)
         return
-    trees, found = _trees(session, result, output, targets, _choose(result, proxies))
+    trees, found = _all_trees(session, results, output, targets, _choose(results, proxies), cluster)
     if exit_code(found):
-        session.give_up(replace(result, diagnostics=(*result.diagnostics, *found)))
-    session.report(found, result.texts)
+        session.give_up([replace(result, diagnostics=(*result.diagnostics, *found)) for result in results])
+    session.report(found, texts)
     rows, problems = _check(session, trees) if check_only else write_trees(session, trees, force=force)
     session.report(problems, {})
     if as_json:
-        session.print_json((*result.diagnostics, *found, *problems), result.texts, {"files" if check_only else "outputs": rows})
+        session.print_json((*said, *found, *problems), texts, {"files" if check_only else "outputs": rows})
     stop(exit_code(problems) or (FINDINGS if check_only and rows else 0))
 
 
-def _print_istio(result: Result) -> None:
+def _print_istio(results: Sequence[Result]) -> None:
     from meshgen.emit.istio.yaml_writer import dump_documents
 
-    sys.stdout.buffer.write(dump_documents([artifact.object for artifact in result.artifacts]))
+    if len(results) > 1:
+        message = f"YAML of one cluster is printed; name it with --cluster: {', '.join(result.cluster for result in results)}"
+        raise click.UsageError(message)
+    sys.stdout.buffer.write(dump_documents([artifact.object for artifact in results[0].artifacts]))
 
 
-def _choose(result: Result, wanted: tuple[str, ...]) -> tuple[Proxy, ...] | None:
+def _choose(results: Sequence[Result], wanted: tuple[str, ...]) -> frozenset[str] | None:
     """The proxies named on the command line; None where none is named."""
-    known = {proxy.id: proxy for proxy in result.proxies}
+    known = sorted({proxy.id for result in results for proxy in result.proxies})
     for name in wanted:
         if name not in known:
             message = f"there is no proxy `{name}`; {suggest(name, known)}"
             raise click.UsageError(message)
-    return tuple(known[name] for name in dict.fromkeys(wanted)) if wanted else None
+    return frozenset(wanted) if wanted else None
+
+
+def _all_trees(
+    session: Session,
+    results: Sequence[Result],
+    output: Path | None,
+    targets: tuple[str, ...],
+    proxies: frozenset[str] | None,
+    cluster: str | None,
+) -> tuple[Sequence[OutputTree], tuple[Diagnostic, ...]]:
+    """What is to be written for all clusters, or for one, beside what the others have."""
+    from meshgen.outputs import joined, with_other_clusters
+
+    trees: list[OutputTree] = []
+    diagnostics: list[Diagnostic] = []
+    for result in results:
+        chosen = None if proxies is None else tuple(proxy for proxy in result.proxies if proxy.id in proxies)
+        made, found = _trees(session, result, output, targets, chosen)
+        trees += made
+        diagnostics += found
+    together = joined(trees)
+    if cluster is not None:
+        together = tuple(with_other_clusters(tree, cluster) for tree in together)
+    return together, tuple(dict.fromkeys(diagnostics))
 
 
 def _trees(
@@ -133,11 +177,11 @@ def _trees(
     directory = output / "envoy" if output else result.root / envoy.directory
     proxies = session.watch(result.output_proxies if wanted is None else wanted, "Envoy configuration")
     tree, found = envoy_tree(result, envoy, directory, proxies)
-    trees.append(tree if wanted is None else with_other_proxies(tree, wanted))
+    trees.append(tree if wanted is None else with_other_proxies(tree, result, wanted))
     return trees, (*diagnostics, *found)
 
 
-def _check(session: Session, trees: list[OutputTree]) -> tuple[list[JsonValue], list[Diagnostic]]:
+def _check(session: Session, trees: Sequence[OutputTree]) -> tuple[list[JsonValue], list[Diagnostic]]:
     """Names each file that is not as it would be written."""
     from meshgen.deliver.plan import check
 
@@ -155,7 +199,7 @@ def _check(session: Session, trees: list[OutputTree]) -> tuple[list[JsonValue], 
     return rows, problems
 
 
-def write_trees(session: Session, trees: list[OutputTree], *, force: bool) -> tuple[list[JsonValue], list[Diagnostic]]:
+def write_trees(session: Session, trees: Sequence[OutputTree], *, force: bool) -> tuple[list[JsonValue], list[Diagnostic]]:
     """Plans all trees before the first is written, so that a refusal in one leaves all as they are."""
     from meshgen.deliver.plan import plan_writes
     from meshgen.deliver.write import recover, write

@@ -27,6 +27,8 @@ env_option: Callable[[F], F] = click.option(
     "-e", "--env", "environment", metavar="NAME", help="The project's environment, such as `prod`."
 )
 
+cluster_option: Callable[[F], F] = click.option("--cluster", metavar="NAME", help="One of the Mesh's clusters, such as `west`.")
+
 project_option: Callable[[F], F] = click.option(
     "-C",
     "--project",

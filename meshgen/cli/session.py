@@ -65,16 +65,21 @@ class Session:
 
         sys.stdout.buffer.write(render_json({"diagnostics": diagnostics_to_json(diagnostics, texts), **(parts or {})}))
 
-    def give_up(self, *results: Result) -> NoReturn:
-        """Ends a run that found errors: says them, and that they are why nothing was done."""
+    def give_up(self, *sides: Sequence[Result]) -> NoReturn:
+        """Ends a run that found errors: says them, and that they are why nothing was done.
+
+        A side is one compile: a result for each cluster.
+        """
+        from meshgen.clusters import findings
+
+        found = [each for results in sides for each in findings(results)]
         if self.as_json:
-            self.print_json([each for result in results for each in result.diagnostics], _texts(results))
-        for result in results:
-            self.report(result.diagnostics, result.texts)
+            self.print_json(found, _texts(result for results in sides for result in results))
+        for results in sides:
+            self.report(findings(results), results[0].texts)
         if not (self.as_json or self.quiet):
             from meshgen.report.terminal import summarize
 
-            found = [each for result in results for each in result.diagnostics]
             click.echo(f"stopped by {summarize(found, color=use_color(self.color, sys.stderr))}", err=True)
         stop(CANNOT_RUN)
 
@@ -107,23 +112,37 @@ def loose_project(sources: Iterable[str]) -> Project:
     return Project(sources=[Source(path=source) for source in sources if source != "-"])
 
 
-def compile_sources(
-    sources: tuple[str, ...],
-    directory: Path | None,
-    *,
-    environment: str | None,
-    python: bool,
-    revision: str | None = None,
-    instead: str = "",
-) -> Result:
-    """Compiles the project, or the sources given on the command line (`-` is standard input)."""
-    from meshgen.load.load import Options
-    from meshgen.pipeline import compile_project
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What a run compiles: the project, or the sources given on the command line (`-` is standard input)."""
 
-    options = Options(environment=environment, revision=revision, python=python)
-    if not sources:
-        return compile_project(project_root(directory, instead), options)
-    return compile_project(*source_options(sources, options))
+    sources: tuple[str, ...] = ()
+    directory: Path | None = None
+    environment: str | None = None
+    cluster: str | None = None
+    revision: str | None = None
+    python: bool = True
+    instead: str = ""  # what this verb takes in place of a project
+
+    def compile_one(self) -> Result:
+        """The project's result; of several clusters that of the one that is named."""
+        from meshgen.pipeline import compile_project
+
+        return compile_project(*self._place())
+
+    def compile_each(self) -> tuple[Result, ...]:
+        """A result for each cluster, or for the one that is named."""
+        from meshgen.pipeline import compile_clusters
+
+        return compile_clusters(*self._place())
+
+    def _place(self) -> tuple[Path, Options]:
+        from meshgen.load.load import Options
+
+        options = Options(environment=self.environment, cluster=self.cluster, revision=self.revision, python=self.python)
+        if not self.sources:
+            return project_root(self.directory, self.instead), options
+        return source_options(self.sources, options)
 
 
 def source_options(sources: tuple[str, ...], options: Options) -> tuple[Path, Options]:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from meshgen.cli.options import color_option, env_option, json_option, no_python_option, project_option, use_color
-from meshgen.cli.session import Session, compile_sources, stop
+from meshgen.cli.options import cluster_option, color_option, env_option, json_option, no_python_option, project_option, use_color
+from meshgen.cli.session import Session, Wanted, stop
 from meshgen.json import JsonValue
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ Examples:
 @click.option("--principal", default="", help="The SPIFFE identity that a client outside presents, without `spiffe://`.")
 @click.option("--explain", is_flag=True, help="Say also what was nearly chosen, and why it was not.")
 @env_option
+@cluster_option
 @project_option
 @no_python_option
 @color_option
@@ -51,6 +52,7 @@ def command(
     principal: str,
     explain: bool,
     environment: str | None,
+    cluster: str | None,
     directory: Path | None,
     no_python: bool,
     color: str,
@@ -67,9 +69,12 @@ def command(
         message = f"one URL is traced at a time; `{words[1]}` is left over"
         raise click.UsageError(message)
     pairs = tuple(_header(header) for header in headers)
-    result = compile_sources(sources, directory, environment=environment, python=not no_python, instead="-f")
+    wanted = Wanted(
+        sources=sources, directory=directory, environment=environment, cluster=cluster, python=not no_python, instead="-f"
+    )
+    result = wanted.compile_one()
     if result.failed:
-        Session(color=color, as_json=as_json).give_up(result)
+        Session(color=color, as_json=as_json).give_up((result,))
     question = Question(url=url, method=method, headers=pairs, source=source, gateway=gateway, client_certificate=principal)
     try:
         hops = ask(result.mesh, result.proxies, question)

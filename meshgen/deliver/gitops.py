@@ -39,6 +39,7 @@ class Delivery:
     target_revision: str | None = None  # a branch, a tag as `refs/tags/<tag>`, or a commit's 40 hexadecimal digits
     path: str | None = None  # of the tree in the repository, "deploy/mesh"
     server: str = "https://kubernetes.default.svc"  # Argo CD's name for its own cluster
+    cluster: str = ""  # the one of the mesh that it is, as it is registered in Argo CD; empty: `server`
     argocd_namespace: str = "argocd"
     argocd_project: str = "default"
     flux_namespace: str = "flux-system"
@@ -82,7 +83,7 @@ def argocd_application(delivery: Delivery) -> JsonObject:
     spec: JsonObject = {
         "project": delivery.argocd_project,
         "source": _argocd_source(delivery),
-        "destination": {"server": delivery.server},
+        "destination": {"name": delivery.cluster} if delivery.cluster else {"server": delivery.server},
         "syncPolicy": {
             "automated": {"prune": True, "selfHeal": True},
             "syncOptions": _sync_options(delivery),

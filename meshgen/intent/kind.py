@@ -1,11 +1,12 @@
 """What all kinds have in common: the document's shape, metadata, patches."""
 
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from meshgen.intent.leaves import Labels, ObjectName
+from meshgen.intent.leaves import DnsLabel, Labels, ObjectName
 from meshgen.intent.model import IntentError, Many, Model, construct
+from meshgen.intent.shorts import LIST, NOT_EMPTY
 from meshgen.json import JsonValue
 
 API_VERSION = "meshgen/v1"
@@ -18,6 +19,11 @@ class Metadata(Model):
     namespace: ObjectName = "default"
     labels: Labels = Field(default_factory=dict)
     annotations: Labels = Field(default_factory=dict)
+    clusters: Annotated[Many[DnsLabel], NOT_EMPTY, LIST] | None = None
+    """The clusters of the Mesh in which this holds; all of them where absent.
+
+    Documents that are no intents say it in the annotation `meshgen/clusters: west, east`.
+    """
 
 
 class Patch(Model):
@@ -46,7 +52,8 @@ class Intent(Model):
     def __init__(self, name: str, /, *, namespace: str = "default", **spec: Any) -> None:  # noqa: ANN401 (a user's values)
         if "metadata" in spec:
             raise IntentError(f"`{type(self).__name__}` takes the name first and `namespace`, `labels` and `annotations` by name")
-        metadata = {key: spec.pop(key) for key in ("labels", "annotations") if key in spec}
+        own = () if "clusters" in type(self).model_fields else ("clusters",)
+        metadata = {key: spec.pop(key) for key in ("labels", "annotations", *own) if key in spec}
         construct(self, {"metadata": {"name": name, "namespace": namespace, **metadata}, **spec})
 
     __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]  # as in model.py

@@ -2,10 +2,11 @@
 
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import AfterValidator, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from meshgen.intent.actions import Retries, not_hedged
 from meshgen.intent.authentication import Mode
+from meshgen.intent.cluster import Cluster
 from meshgen.intent.kind import Intent
 from meshgen.intent.leaves import DnsLabel, Duration, Host
 from meshgen.intent.mesh_install import Install
@@ -96,6 +97,11 @@ class Mesh(Intent):
     install: Install | None = None
     config: dict[str, Any] | None = None
     """Other fields of MeshConfig, in its own words; merged at the end and checked against its types."""
+
+    mesh_id: str | None = None
+    """What the mesh is called in metrics and to other meshes; the trust domain where absent (Helm: `global.meshID`)."""
+    clusters: Annotated[dict[DnsLabel, Cluster], Field(min_length=1)] | None = None
+    """The clusters of the mesh by name. Each gets its own output, in a directory of its name."""
 
     if TYPE_CHECKING:
 

@@ -9,6 +9,9 @@ from types import MappingProxyType
 from meshgen.diagnostics import JsonPath, Origin
 from meshgen.json import JsonObject, JsonValue
 
+CLUSTERS = "meshgen/clusters"
+"""The annotation that names the clusters in which a document holds."""
+
 _NOTHING: Mapping[JsonPath, Origin] = MappingProxyType({})
 
 
@@ -63,6 +66,28 @@ class Document:
         metadata = self.value.get("metadata")
         annotations = metadata.get("annotations") if isinstance(metadata, dict) else None
         return _text(annotations.get(key)) if isinstance(annotations, dict) else ""
+
+    @property
+    def clusters(self) -> tuple[str, ...]:
+        """The clusters in which this holds, sorted; empty for all: `metadata.clusters` of an intent, else the annotation."""
+        metadata = self.value.get("metadata")
+        given = metadata.get("clusters") if isinstance(metadata, dict) and self.kind_is_intent else None
+        if given is None:
+            given = [name.strip() for name in self.annotation(CLUSTERS).split(",")]
+        names = [given] if isinstance(given, str) else given if isinstance(given, list | tuple) else []
+        return tuple(sorted({name for name in names if isinstance(name, str) and name}))
+
+    @property
+    def clusters_origin(self) -> Origin:
+        """Where that is written."""
+        metadata = self.value.get("metadata")
+        own = isinstance(metadata, dict) and "clusters" in metadata
+        return self.origin_of("metadata", "clusters") if own else self.origin_of("metadata", "annotations", CLUSTERS)
+
+    @property
+    def kind_is_intent(self) -> bool:
+        """Whether it is of meshgen's own API."""
+        return self.api_version.startswith("meshgen/")
 
     def _metadata(self, key: str) -> str:
         metadata = self.value.get("metadata")

@@ -24,6 +24,7 @@ class Options:
 
     environment: str | None = None  # one of the project's environments
     revision: str | None = None  # a git revision in place of the work tree
+    cluster: str | None = None  # one of the Mesh's clusters
     stdin: bytes | None = None  # documents beside the sources (`-`)
     python: bool = True  # False refuses Python sources
     limits: Limits = field(default_factory=Limits)

@@ -68,7 +68,7 @@ def build_workspace(
     harmless = frozenset(file for file, text in texts.items() if b"PRIVATE KEY" not in text)
     rooms: dict[str, list[Document]] = {"intents": [], "natives": [], "gateway_api": [], "core": [], "others": []}
     diagnostics: list[Diagnostic] = []
-    first: dict[tuple[str, str, str, str], Document] = {}
+    first: dict[tuple[str, str, str, str], list[Document]] = {}
     for document in documents:
         room = room_of(document.api_version)
         problem = _problem(document, room)
@@ -79,10 +79,12 @@ def build_workspace(
         written = without_private_keys(document) if leaks else document
         written, notes = without_secret_data(_with_namespace(written, room, namespace))
         diagnostics += (*leaks, *notes)
-        twin = first.setdefault(_identity(written, namespace), written)
-        if twin is not written and written.name:
+        twins = first.setdefault(_identity(written, namespace), [])
+        twin = next((each for each in twins if _share_a_cluster(each, written)), None) if twins else None
+        if twin is not None and written.name:
             diagnostics.append(_duplicate(written, twin))
         else:
+            twins.append(written)
             rooms[room].append(written)
     return Workspace(**{name: tuple(held) for name, held in rooms.items()}, texts=texts), tuple(diagnostics)
 
@@ -143,6 +145,10 @@ def _with_namespace(document: Document, room: str, namespace: str) -> Document:
 def _identity(document: Document, namespace: str) -> tuple[str, str, str, str]:
     group, slash, _ = document.api_version.partition("/")
     return (group if slash else "", document.kind, document.namespace or namespace, document.name)
+
+
+def _share_a_cluster(one: Document, other: Document) -> bool:
+    return not one.clusters or not other.clusters or not set(one.clusters).isdisjoint(other.clusters)
 
 
 def _duplicate(document: Document, twin: Document) -> Diagnostic:

@@ -10,6 +10,7 @@ from typing import TypeAlias, TypeVar, cast
 from meshgen import kubernetes
 from meshgen.diagnostics import did_you_mean
 from meshgen.intent.canary import Canary
+from meshgen.intent.cluster import Cluster
 from meshgen.intent.decode import IntentObject
 from meshgen.intent.external_service import ExternalService
 from meshgen.intent.gateway import Gateway
@@ -76,10 +77,17 @@ class Index:
     mesh: IntentObject[Mesh] | None = None
     config: MeshConfig = field(default_factory=MeshConfig)
     target: IstioVersion = DEFAULT_TARGET  # the release of Istio that the objects are for
+    cluster_name: str = ""  # the one that is compiled, where the Mesh has clusters
 
     def of(self, kind: type[I]) -> list[IntentObject[I]]:
         """The intents of a kind, by namespace and name."""
         return [cast("IntentObject[I]", intent) for intent in self.intents if type(intent.model) is kind]
+
+    @property
+    def cluster(self) -> Cluster | None:
+        """The cluster that is compiled, where the Mesh has clusters."""
+        clusters = self.mesh.model.clusters if self.mesh is not None else None
+        return clusters.get(self.cluster_name) if clusters is not None else None
 
     @property
     def trust_domain(self) -> str:
@@ -174,6 +182,7 @@ def build_index(
     config: MeshConfig,
     natives: Iterable[IstioObject[IstioStruct]] = (),
     target: IstioVersion = DEFAULT_TARGET,
+    cluster: str = "",
 ) -> Index:
     """The index of intents that are in order and each given once."""
     externals: dict[str, IntentObject[ExternalService]] = {}
@@ -199,6 +208,7 @@ def build_index(
         mesh=next((cast("IntentObject[Mesh]", intent) for intent in intents if isinstance(intent.model, Mesh)), None),
         config=config,
         target=target,
+        cluster_name=cluster,
     )
 
 

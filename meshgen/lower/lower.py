@@ -21,6 +21,8 @@ from meshgen.lower.authentication import authentications
 from meshgen.lower.bounds import check_bounds
 from meshgen.lower.calls import check_calls
 from meshgen.lower.changes import Changes
+from meshgen.lower.cluster_files import cluster_files
+from meshgen.lower.clusters import check_clusters, cluster_objects, with_cluster
 from meshgen.lower.destination_rule import destination_rules, traffic_policies
 from meshgen.lower.egress import egress_objects, find_ways
 from meshgen.lower.extension import extensions, tap_requests
@@ -58,11 +60,12 @@ def lower(
     facts: CoreFacts,
     target: IstioVersion = DEFAULT_TARGET,
     controllers: Sequence[ControllerObject] = (),
+    cluster: str = "",
 ) -> tuple[Lowered, tuple[Diagnostic, ...]]:
     """All of a mesh as Istio objects: the natives, and what the intents give, whatever the order of the documents.
 
     `target` is the release of Istio that the objects are for; a lowering that has a choice asks `index.target`. `controllers` are
-    Flagger's and Argo Rollouts' objects of the tree.
+    Flagger's and Argo Rollouts' objects of the tree. `cluster` is the one of the Mesh's clusters whose documents these are.
     An intent that contradicts another, or names what nobody declares, is a diagnostic; the rest is lowered all the same.
     """
     report: Report = []
@@ -71,10 +74,11 @@ def lower(
     settings = mesh_settings(mesh, facts.mesh_configs, report)
     engines = _engines(distinct, controllers)
     facts = facts if engines is None else engines.with_rollouts(facts)
-    index = build_index(distinct, facts, settings.config, natives, target)
+    index = build_index(distinct, facts, settings.config, natives, target, cluster)
     if index.externals:
         index = replace(index, ways=find_ways(index, report))
     check_calls(index, natives, report)
+    check_clusters(index, natives, report)
     changes: list[PodChange] = []
     given = [*_objects(index, report, engines), *telemetries(index, report, changes)]
     given = annotated(given, changes)
@@ -86,7 +90,7 @@ def lower(
     check_bounds(index, objects, report)
     files = [file for change in changes for file in pod_files(change, made, index, report)]
     facts = with_objects(with_intents(facts, index, report), others)
-    files += [*machine_files(index), *observability_files(index, objects), *tap_requests(index)]
+    files += [*machine_files(index), *cluster_files(index), *observability_files(index, objects), *tap_requests(index)]
     lowered = Lowered(
         objects=tuple(sorted(objects, key=lambda each: each.key)),
         facts=facts if engines is None else engines.facts(facts),
@@ -94,7 +98,7 @@ def lower(
         owned_elsewhere=() if engines is None else engines.owned_elsewhere(),
         config=index.config,
         others=tuple(sorted(others, key=lambda each: each.key)),
-        installation=None if mesh is None else installation(mesh, settings.said, report),
+        installation=None if mesh is None else with_cluster(installation(mesh, settings.said, report), index),
         files=tuple(sorted(files, key=lambda each: each.path)),
     )
     return lowered, sort_diagnostics(report)
@@ -113,6 +117,7 @@ def _objects(index: Index, report: Report, engines: Engines | None) -> Iterator[
     changes = Changes(index, report)
     yield from mesh_objects(index)
     yield from observability_objects(index, report)
+    yield from cluster_objects(index)
     yield from gateways(index)
     yield from gateway_deployments(index)
     yield from virtual_services(index, RuleBook(index, report), changes, report)

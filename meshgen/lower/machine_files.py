@@ -55,13 +55,19 @@ def machine_files(index: Index) -> Iterator[DeliveryFile]:
 
 
 def _plane(index: Index) -> _Plane:
-    config = index.config
+    config, cluster = index.config, index.cluster
+    domain = config.trust_domain if config.trust_domain != MeshConfig().trust_domain else ""  # as istiod's chart has it
+    mesh_id = index.mesh.model.mesh_id if index.mesh is not None else None
+    door = cluster.east_west if cluster is not None else None
     defaults = beyond_defaults(config).get("defaultConfig")
     return _Plane(
         namespace=config.root_namespace,
         trust_domain=config.trust_domain,
-        mesh_id="" if config.trust_domain == MeshConfig().trust_domain else config.trust_domain,  # as istiod's chart has it
+        mesh_id=mesh_id or domain,
         proxy_defaults=defaults if isinstance(defaults, dict) else {},
+        cluster=index.cluster_name,
+        context=(cluster.context or index.cluster_name) if cluster is not None else "",
+        address=(door.address or "") if door is not None and door.expose_istiod else "",
     )
 
 

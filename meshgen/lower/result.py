@@ -30,6 +30,7 @@ class DeliveryFile:
 
     path: str  # POSIX, in the delivery tree
     content: JsonObject | str  # a document, written as YAML, or a text
+    common: bool = False  # whether it is one and the same for all clusters of the mesh
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,8 +2,8 @@
 
 `case.toml` says what the case is about and what it asserts; `in/` holds the sources (or `source` names another folder); the
 outputs stand beside it: `istio.yaml`, `deliver/…`, `envoy/<namespace>/<proxy>/<kind>.json`, `diagnostics.txt`, `trace.txt`, and
-of an adoption of the sources `adopt.yaml` and `adopt.txt`. An output that no case asks for, and a case that asserts nothing,
-fail.
+of an adoption of the sources `adopt.yaml` and `adopt.txt`; for a mesh of several clusters `istio/<cluster>.yaml` and
+`envoy/<cluster>/…`. An output that no case asks for, and a case that asserts nothing, fail.
 
     description = "a canary takes 10% of every rule that names its version"
     outputs = ["istio", "deliver", "diagnostics", "envoy", "trace", "adopt"]
@@ -104,7 +104,7 @@ def stored(case: Case) -> dict[str, bytes]:
         *((README,) if "lesson" in case.outputs else ()),
     )
     files = [path for name in names if (path := case.directory / name).is_file()]
-    files += [path for name in ("envoy", "deliver") for path in (case.directory / name).rglob("*") if path.is_file()]
+    files += [path for name in ("envoy", "deliver", "istio") for path in (case.directory / name).rglob("*") if path.is_file()]
     return {path.relative_to(case.directory).as_posix(): path.read_bytes() for path in files}
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
+from meshgen.clusters import findings
 from meshgen.emit.envoy.bootstrap import filesystem_bootstrap
 from meshgen.emit.envoy.delivery import render
 from meshgen.emit.istio.yaml_writer import dump_documents
@@ -14,7 +16,7 @@ from meshgen.json import JsonValue
 from meshgen.load.load import Options
 from meshgen.load.project import PROJECT_FILE, IstioOutput, Project, Source
 from meshgen.outputs import delivery_tree
-from meshgen.pipeline import Result, compile_project, envoy_snapshots
+from meshgen.pipeline import Result, compile_clusters, envoy_snapshots
 from meshgen.report.terminal import render_diagnostics
 from meshgen.report.terminal_trace import render_decision
 from meshgen.testing.golden import Case
@@ -25,8 +27,13 @@ ROOT = "/etc/meshgen/envoy"
 
 
 def compile_case(case: Case) -> Result:
-    """Compiles the case's project, or all sources of its folder where that has no project file."""
-    return compile_project(case.source, _options(case))
+    """Compiles the case's project, or all sources of its folder where that has no project file; of several clusters the first."""
+    return compile_case_clusters(case)[0]
+
+
+def compile_case_clusters(case: Case) -> tuple[Result, ...]:
+    """As `compile_case`, for each cluster of the case's Mesh."""
+    return compile_clusters(case.source, _options(case))
 
 
 def _options(case: Case) -> Options:
@@ -37,21 +44,23 @@ def _options(case: Case) -> Options:
 
 def render_outputs(case: Case) -> dict[str, bytes]:
     """The outputs that the case asks for: path beside case.toml → bytes."""
-    result = compile_case(case)
+    results = compile_case_clusters(case)
     files: dict[str, bytes] = {}
-    if "istio" in case.outputs:
-        files["istio.yaml"] = dump_documents([artifact.object for artifact in result.artifacts])
-    if "deliver" in case.outputs:
-        files |= _deliver(result)
+    for result in results:
+        if "istio" in case.outputs:
+            name = f"istio/{result.cluster}.yaml" if result.cluster else "istio.yaml"
+            files[name] = dump_documents([artifact.object for artifact in result.artifacts])
+        if "deliver" in case.outputs:
+            files |= _deliver(result)
+        if "envoy" in case.outputs:
+            files |= dict(_envoy(case, result))
     if "diagnostics" in case.outputs:
-        text = render_diagnostics(result.diagnostics, result.texts, color=False)
+        text = render_diagnostics(findings(results), results[0].texts, color=False)
         files["diagnostics.txt"] = (text.rstrip() or "no findings").encode() + b"\n"
     if "adopt" in case.outputs:
         files |= _adopted(case)
-    if "envoy" in case.outputs:
-        files |= dict(_envoy(case, result))
     if "trace" in case.outputs:
-        files["trace.txt"] = ("\n".join(_trace(case, result)) + "\n").encode()
+        files["trace.txt"] = ("\n".join(_trace(case, results)) + "\n").encode()
     if "lesson" in case.outputs:
         files[README] = render_lesson(case.directory)
     return files
@@ -82,7 +91,7 @@ def _envoy(case: Case, result: Result) -> Iterator[tuple[str, bytes]]:
     chosen = [proxy for proxy in result.proxies if not case.proxies or proxy.id in case.proxies]
     snapshots, _ = envoy_snapshots(result.mesh, chosen) if not result.failed else ((), ())
     for snapshot in snapshots:
-        place = Path("envoy") / snapshot.proxy.namespace / snapshot.proxy.name
+        place = Path("envoy") / result.cluster / snapshot.proxy.namespace / snapshot.proxy.name
         if "bootstrap" in case.envoy:
             yield f"{place}/bootstrap.json", render(filesystem_bootstrap(snapshot, f"{ROOT}/{snapshot.proxy.id}"))
         for kind in (kind for kind in case.envoy if kind != "bootstrap"):
@@ -90,8 +99,11 @@ def _envoy(case: Case, result: Result) -> Iterator[tuple[str, bytes]]:
             yield f"{place}/{kind}.json", render({kind: resources})
 
 
-def _trace(case: Case, result: Result) -> Iterator[str]:
+def _trace(case: Case, results: Sequence[Result]) -> Iterator[str]:
+    by_cluster = {result.cluster: result for result in results}
     for arguments in case.trace:
+        cluster = arguments[arguments.index("--cluster") + 1] if "--cluster" in arguments else results[0].cluster
+        result = by_cluster[cluster]
         yield f"$ meshgen trace {shlex.join(arguments)}"
         try:
             hops = ask(result.mesh, result.proxies, _question(arguments))
@@ -100,13 +112,13 @@ def _trace(case: Case, result: Result) -> Iterator[str]:
             continue
         for hop in hops:
             decision = hop.decision if "--explain" in arguments else without_alternatives(hop.decision)
-            text = render_decision(decision, locate=lambda source: source_line(result, source))
+            text = render_decision(decision, locate=partial(source_line, result))
             yield f"{hop.side} {hop.proxy.id}\n{text.rstrip()}"
 
 
 def _question(arguments: tuple[str, ...]) -> Question:
-    """`--from`, `--gateway`, `-X`, `-H name:value`, `--explain` and the URL, as `meshgen trace` takes them."""
-    options = {"--from": "", "--gateway": "", "-X": "GET"}
+    """`--from`, `--gateway`, `--cluster`, `-X`, `-H name:value`, `--explain` and the URL, as `meshgen trace` takes them."""
+    options = {"--from": "", "--gateway": "", "--cluster": "", "-X": "GET"}
     headers, url, rest = [], "", iter(arguments)
     for argument in rest:
         if argument == "-H":

@@ -32,6 +32,9 @@ from meshgen.check.rules.references import (
     mg0117_policy_taken,
     mg0128_hidden_from_gateway,
     mg0130_unknown_egress_host,
+    mg0147_port_of_istio,
+    mg0148_unknown_machine_account,
+    mg0149_same_machine_labels,
 )
 from meshgen.check.rules.resilience import (
     mg0601_retries_cut_by_timeout,
@@ -81,6 +84,9 @@ RULES: tuple[Rule, ...] = (
     mg0117_policy_taken.RULE,
     mg0128_hidden_from_gateway.RULE,
     mg0130_unknown_egress_host.RULE,
+    mg0147_port_of_istio.RULE,
+    mg0148_unknown_machine_account.RULE,
+    mg0149_same_machine_labels.RULE,
     mg0301_unreachable_rule.RULE,
     mg0302_zero_weights.RULE,
     mg0303_weights_not_100.RULE,

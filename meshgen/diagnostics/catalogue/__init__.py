@@ -5,6 +5,7 @@ from __future__ import annotations
 from meshgen.diagnostics.catalogue import (
     adopt,
     backend,
+    clusters,
     delivery,
     edge,
     extension,
@@ -34,6 +35,7 @@ AREAS = (
     edge,
     mesh,
     link,
+    clusters,
     traffic,
     security,
     gateway,

@@ -84,6 +84,9 @@ TLS_SERVER = "{port: {number: 443, name: https, protocol: HTTPS}, hosts: [a.exam
 TCP_PORT = "{name: http, port: 80, targetPort: 8080}, {name: tcp, port: 9000}"
 JWT = istio("RequestAuthentication", "jwt", "{selector: {matchLabels: {app: catalog}}, jwtRules: [{issuer: a, jwks: '{}'}]}")
 
+MACHINES = "{metadata: {labels: {app: forum}}, template: {}}"
+ACCOUNT = "\napiVersion: v1\nkind: ServiceAccount\nmetadata: {name: forum-sa, namespace: shop}\n---"
+
 REFERENCES = (
     Case(
         "MG0104",
@@ -236,6 +239,27 @@ metadata: {name: cert, namespace: shop}
         good=service()
         + route("{hosts: [a.example], http: [{directResponse: {status: 200}}]}")
         + istio("Sidecar", "web", "{egress: [{hosts: [./*, shop/catalog.shop.svc.cluster.local, '*/a.example', ~/b.example]}]}"),
+    ),
+    Case(
+        "MG0147",
+        bad=service(ports="{name: http, port: 80, targetPort: 15090}"),
+        place="spec.ports[0]",
+        message="service `catalog` sends to port `15090`, which is Envoy's metrics beside the application",
+        good=service(ports="{name: http, port: 15090, targetPort: 8080}, {name: status-port, port: 15021, targetPort: 15021}"),
+    ),
+    Case(
+        "MG0148",
+        bad=ACCOUNT + istio("WorkloadGroup", "forum", "{template: {serviceAccount: forum-as}}"),
+        place="spec.template.serviceAccount",
+        message="workload group `forum` runs as unknown service account `forum-as`",
+        good=ACCOUNT + istio("WorkloadGroup", "forum", "{template: {serviceAccount: forum-sa}}"),
+    ),
+    Case(
+        "MG0149",
+        bad=istio("WorkloadGroup", "a", MACHINES) + istio("WorkloadGroup", "b", MACHINES),
+        place="",
+        message="workload group `b` has the labels of `a`, so nothing tells their machines apart",
+        good=istio("WorkloadGroup", "a", MACHINES) + istio("WorkloadGroup", "b", MACHINES, "other"),
     ),
 )
 
