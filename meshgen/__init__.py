@@ -188,6 +188,7 @@ if TYPE_CHECKING:
     from meshgen.intent.observation import ProxyStats as ProxyStats
     from meshgen.intent.observation import TagSource as TagSource
     from meshgen.intent.observation import Tracing as Tracing
+    from meshgen.intent.proxy import Proxy as Proxy
     from meshgen.intent.reference import Destination as Destination
     from meshgen.intent.route import Route as Route
     from meshgen.intent.rule import Rule as Rule
@@ -285,6 +286,7 @@ _PARTS = {
     "model": "IntentError",
     "observability": "Dashboards GoldenSignals Kiali KialiGrafana KialiTracing Observability PrometheusScrape",
     "observation": "AccessLog LogRule ProxyStats TagSource Tracing",
+    "proxy": "Proxy",
     "reference": "Destination",
     "route": "Route",
     "rule": "Rule Share TcpRule TlsRule",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TypeAlias
 
-from meshgen.adopt import access, authentication, external_service, gateway, telemetry, virtual_machines, virtual_service
+from meshgen.adopt import access, authentication, external_service, gateway, proxy, telemetry, virtual_machines, virtual_service
 from meshgen.adopt.reader import Native, Proposal, ServiceKey, Surroundings, Unsaid
 
 Way: TypeAlias = Callable[[], Proposal]
@@ -16,6 +16,7 @@ _ALONE: Mapping[str, Callable[[Native, Surroundings], Iterator[Proposal]]] = {
     "DestinationRule": virtual_service.traffic_policy,
     "Gateway": gateway.gateway,
     "PeerAuthentication": authentication.authentication,
+    "ProxyConfig": proxy.proxy,
     "RequestAuthentication": authentication.authentication,
     "ServiceEntry": external_service.external_service,
     "Telemetry": telemetry.telemetry,

@@ -31,6 +31,7 @@ _KINDS: dict[str, Callable[[Spec, str], Spec]] = {
     "DestinationRule": destination_rule,
     "Gateway": gateway,
     "PeerAuthentication": peer_authentication,
+    "ProxyConfig": extension,
     "RequestAuthentication": request_authentication,
     "ServiceEntry": service_entry,
     "Sidecar": sidecar,

@@ -135,5 +135,5 @@ def _sided(entry: Spec) -> Spec:
 
 
 def extension(spec: Spec, namespace: str) -> Spec:  # noqa: ARG001 (as the others)
-    """Istio: WasmPlugin and TrafficExtension."""
+    """Istio: WasmPlugin, TrafficExtension and ProxyConfig."""
     return _selected(spec)

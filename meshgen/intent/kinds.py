@@ -11,6 +11,7 @@ from meshgen.intent.gateway import Gateway
 from meshgen.intent.kind import Intent
 from meshgen.intent.mesh import Mesh
 from meshgen.intent.mirror import Mirror
+from meshgen.intent.proxy import Proxy
 from meshgen.intent.route import Route
 from meshgen.intent.service import Service
 from meshgen.intent.telemetry import Telemetry
@@ -28,6 +29,7 @@ KINDS: dict[str, type[Intent]] = {
         Gateway,
         Mesh,
         Mirror,
+        Proxy,
         Route,
         Service,
         Telemetry,

@@ -40,6 +40,7 @@ from meshgen.lower.observability import observability_files, observability_objec
 from meshgen.lower.patches import patched
 from meshgen.lower.pods import PodChange, annotated, pod_files
 from meshgen.lower.providers import check_providers
+from meshgen.lower.proxy import proxies
 from meshgen.lower.result import Lowered, Made, Report
 from meshgen.lower.rules import RuleBook
 from meshgen.lower.sidecar import sidecars
@@ -80,7 +81,7 @@ def lower(
     check_calls(index, natives, report)
     check_clusters(index, natives, report)
     changes: list[PodChange] = []
-    given = [*_objects(index, report, engines), *telemetries(index, report, changes)]
+    given = [*_objects(index, report, engines), *telemetries(index, report, changes), *proxies(index, report)]
     given = annotated(given, changes)
     check_names(given, index.intents, report)
     made = patched(given, index.intents, report, target)

@@ -12,13 +12,20 @@ from meshgen.intent.access import Access
 from meshgen.intent.authentication import Authentication
 from meshgen.intent.decode import IntentObject
 from meshgen.intent.extension import Extension
+from meshgen.intent.proxy import Proxy
 from meshgen.intent.reference import split_service
 from meshgen.intent.telemetry import Telemetry
 from meshgen.istio.shared import WorkloadSelector
 from meshgen.lower.index import Index, ServiceKey
 from meshgen.lower.result import Report
 
-Targeted: TypeAlias = IntentObject[Access] | IntentObject[Authentication] | IntentObject[Extension] | IntentObject[Telemetry]
+Targeted: TypeAlias = (
+    IntentObject[Access]
+    | IntentObject[Authentication]
+    | IntentObject[Extension]
+    | IntentObject[Proxy]
+    | IntentObject[Telemetry]
+)
 """Intents that are for something: a service, a gateway, Pods, a namespace or the mesh."""
 
 
