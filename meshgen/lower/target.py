@@ -20,11 +20,7 @@ from meshgen.lower.index import Index, ServiceKey
 from meshgen.lower.result import Report
 
 Targeted: TypeAlias = (
-    IntentObject[Access]
-    | IntentObject[Authentication]
-    | IntentObject[Extension]
-    | IntentObject[Proxy]
-    | IntentObject[Telemetry]
+    IntentObject[Access] | IntentObject[Authentication] | IntentObject[Extension] | IntentObject[Proxy] | IntentObject[Telemetry]
 )
 """Intents that are for something: a service, a gateway, Pods, a namespace or the mesh."""
 
