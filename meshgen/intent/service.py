@@ -7,6 +7,7 @@ from pydantic import AfterValidator, model_validator
 
 from meshgen.intent.kind import Intent
 from meshgen.intent.leaves import DnsLabel, Host, Labels, PortNumber
+from meshgen.intent.mesh_proxy import WorkloadProxy
 from meshgen.intent.model import Many, Model, broken
 from meshgen.intent.reference import destination_from_text, destination_to_text, from_service
 from meshgen.intent.rule import Rule, TcpRule, TlsRule, in_service
@@ -214,6 +215,8 @@ class Service(Intent):
     ports: Annotated[Many[Port], AfterValidator(distinct_ports)] | None = None
     """Where absent, the core Service of the same name says them."""
     workload: Workload | None = None
+    proxy: WorkloadProxy | None = None
+    """Settings of its Pods' proxies (ProxyConfig), from their next start."""
     versions: Annotated[Many[Version], AfterValidator(distinct_versions)] | None = None
     endpoints: Annotated[Many[Endpoint], LIST] | None = None
     """Addresses of a service without versions."""

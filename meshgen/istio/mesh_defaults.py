@@ -17,6 +17,30 @@ BUILT_IN_PROVIDERS: Mapping[str, JsonObject] = {
 }
 """Extension providers that every istiod has (`pkg/config/mesh/mesh.go`); one of the same name replaces them."""
 
+_COLLECTOR: JsonObject = {"service": "opentelemetry-collector.observability.svc.cluster.local", "port": 4317}
+PROFILES: Mapping[str, JsonObject] = {
+    "demo": {
+        "accessLogFile": "/dev/stdout",
+        "extensionProviders": [
+            {"name": "otel", "envoyOtelAls": _COLLECTOR},
+            {"name": "skywalking", "skywalking": {"service": "tracing.istio-system.svc.cluster.local", "port": 11800}},
+            {"name": "otel-tracing", "opentelemetry": _COLLECTOR},
+            {"name": "jaeger", "opentelemetry": {"service": "jaeger-collector.istio-system.svc.cluster.local", "port": 4317}},
+        ],
+    },
+    "preview": {"defaultConfig": {"proxyMetadata": {"ISTIO_META_DNS_CAPTURE": "true"}}},
+    "ambient": {
+        "defaultConfig": {"proxyMetadata": {"ISTIO_META_ENABLE_HBONE": "true"}},
+        "serviceScopeConfigs": [
+            {
+                "servicesSelector": {"matchExpressions": [{"key": "istio.io/global", "operator": "In", "values": ["true"]}]},
+                "scope": "GLOBAL",
+            }
+        ],
+    },
+}
+"""What installation profiles say of MeshConfig (`manifests/helm-profiles` of Istio); what a Mesh says goes before it."""
+
 
 def providers_by_name(config: MeshConfig) -> dict[str, JsonObject]:
     """The extension providers that a MeshConfig gives, as JSON: `{"otel": {"opentelemetry": {…}}}`."""

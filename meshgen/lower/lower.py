@@ -43,6 +43,7 @@ from meshgen.lower.providers import check_providers
 from meshgen.lower.proxy import proxies
 from meshgen.lower.result import Lowered, Made, Report
 from meshgen.lower.rules import RuleBook
+from meshgen.lower.service_proxy import service_proxies
 from meshgen.lower.sidecar import sidecars
 from meshgen.lower.telemetry import telemetries
 from meshgen.lower.virtual_machines import virtual_machines
@@ -129,6 +130,7 @@ def _objects(index: Index, report: Report, engines: Engines | None) -> Iterator[
     yield from external_services(index)
     yield from egress_objects(index)
     yield from sidecars(index, report)
+    yield from service_proxies(index, report)
     yield from authentications(index, report)
     yield from authorization_policies(index, report)
     yield from virtual_machines(index)

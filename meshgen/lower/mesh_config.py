@@ -14,6 +14,7 @@ from meshgen.intent.decode import IntentObject
 from meshgen.intent.mesh import Mesh
 from meshgen.istio.decode import struct_diagnostics, struct_violations
 from meshgen.istio.mesh_config import MeshConfig
+from meshgen.istio.mesh_defaults import PROFILES
 from meshgen.json import JsonObject, JsonValue, merge_patch
 from meshgen.kubernetes import MeshConfigMap
 from meshgen.lower.mesh_providers import say_providers
@@ -97,8 +98,10 @@ def _of_intent(mesh: IntentObject[Mesh], report: Report) -> MeshSettings:
     if config:
         report.extend(_contradictions(mesh, said, config))
         said = Said(_as_map(merge_patch(said.value, config)), {**said.places, **_config_places(config)})
+    profile = mesh.model.install.profile if mesh.model.install is not None else None
+    value = merge_patch(PROFILES.get(profile.removeprefix("openshift-"), {}), said.value) if profile else said.value
     try:
-        return MeshSettings(msgspec.convert(said.value, MeshConfig), said.value)
+        return MeshSettings(msgspec.convert(value, MeshConfig), said.value)
     except msgspec.ValidationError:
         for violation in struct_violations(said.value, MeshConfig):
             code = UNKNOWN_CONFIG_FIELD if violation.code is UNKNOWN_FIELD else INVALID_CONFIG

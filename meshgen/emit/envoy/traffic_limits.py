@@ -20,6 +20,7 @@ from meshgen.emit.envoy.actions import REDIRECT_CODES
 from meshgen.emit.envoy.filters.extensions import modules_elsewhere
 from meshgen.emit.envoy.gateway_servers import MergedServers
 from meshgen.emit.envoy.inbound_ports import inbound_ports
+from meshgen.emit.envoy.mesh_limits import mesh_limits
 from meshgen.emit.envoy.patches import is_carried
 from meshgen.emit.envoy.sidecar_listeners import is_served
 from meshgen.istio.mesh_defaults import providers_by_name
@@ -118,9 +119,7 @@ def _mesh_config(mesh: Mesh, view: ProxyView) -> Iterator[Diagnostic]:
     if view.outbound_mode == "ALLOW_ANY_DYNAMIC_DNS" and view.proxy.role is Role.SIDECAR:
         message = "outbound mode `ALLOW_ANY_DYNAMIC_DNS` is carried over as `ALLOW_ANY`"
         yield FIELD_NOT_CARRIED.at(view.proxy.origin, message, help="use `ALLOW_ANY` or `REGISTRY_ONLY`")
-    if mesh.config.proxy_http_port and view.proxy.role is Role.SIDECAR:
-        message = "MeshConfig's `proxyHttpPort` is not carried over to Envoy"
-        yield FIELD_NOT_CARRIED.at(view.proxy.origin, message, help="send to the services' own ports")
+    yield from mesh_limits(mesh, view)
 
 
 def _crowded(view: ProxyView) -> Iterator[Diagnostic]:

@@ -12,10 +12,14 @@ from typing import Any
 import msgspec
 import pytest
 
+from meshgen.diagnostics import Diagnostic, Origin
+from meshgen.intent.decode import IntentObject
+from meshgen.intent.mesh import Mesh
 from meshgen.istio.helm_values import HelmValues
 from meshgen.istio.mesh_config import MeshConfig
 from meshgen.istio.mesh_defaults import beyond_defaults, in_full, knows_provider
 from meshgen.istio.mesh_networks import MeshNetworks
+from meshgen.lower.mesh_config import mesh_settings
 
 ROOT = Path(__file__).parents[3]
 MESSAGES: dict[str, list[dict[str, Any]]] = json.loads((ROOT / "tests" / "data" / "mesh-api.json").read_text())["messages"]
@@ -149,3 +153,12 @@ def test_what_a_configuration_says_is_what_the_defaults_do_not() -> None:
     said = {"trustDomain": "shop.example", "defaultConfig": {"concurrency": 2, "gatewayTopology": {"numTrustedProxies": 1}}}
     config = msgspec.convert({**said, "rootNamespace": "istio-system", "accessLogFile": ""}, MeshConfig)
     assert beyond_defaults(config) == said
+
+
+def test_every_leaf_of_mesh_config_can_be_said_in_a_mesh() -> None:
+    """By `config`, whose values are checked; most have a word of the Mesh's own besides."""
+    for path, document in leaves("MeshConfig"):
+        report: list[Diagnostic] = []
+        mesh = IntentObject(Mesh("mesh", config=document), Origin("mesh.yaml"))
+        settings = mesh_settings(mesh, (), report)
+        assert (report, settings.said) == ([], document), path

@@ -65,3 +65,12 @@ def test_a_wrong_value_is_said_where_the_config_map_stands_and_the_defaults_hold
     assert "`mode` must be one of `ALLOW_ANY`, `ALLOW_ANY_DYNAMIC_DNS`, `REGISTRY_ONLY`, not `REGISTRYONLY`" in found[0].message
     assert found[0].origin.path == ("data", "mesh", "outboundTrafficPolicy", "mode")
     assert lowered.config == MeshConfig()
+
+
+def test_an_installation_profile_says_a_part_of_mesh_config() -> None:
+    mesh = MESH.replace("{trustDomain: other.example}", "{outbound: registryOnly, install: {profile: demo}}")
+    lowered = lower_text(mesh).lowered
+    assert lowered.config.access_log_file == "/dev/stdout"
+    assert [provider.name for provider in lowered.config.extension_providers] == ["otel", "skywalking", "otel-tracing", "jaeger"]
+    assert lowered.installation is not None
+    assert lowered.installation.mesh_config == {"outboundTrafficPolicy": {"mode": "REGISTRY_ONLY"}}
