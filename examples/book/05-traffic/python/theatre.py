@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from meshgen import (
+    Analysis,
     Canary,
     Destination,
     ExternalService,
@@ -75,8 +76,19 @@ def release(weight: int) -> Iterator[object]:
     yield Mirror("plays-shadow", namespace=NAMESPACE, service=plays, from_="v1", to=copy, percent=50)
 
 
+def by_flagger() -> Iterator[object]:
+    """A canary that nobody watches by hand."""
+    own = Rule(to=Destination(service="posters"), timeout="2s")
+    posters = Service("posters", namespace=NAMESPACE, ports=[80], workload=Workload(selector={"app": "posters"}), routes=[own])
+    yield posters
+    analysis = Analysis(every="45s", abort_after=5, success_rate=">=99 over 1m", latency="<=500ms over 30s")
+    steps = {"by": 10, "to": 50}
+    yield Canary("posters", namespace=NAMESPACE, service=posters, engine="flagger", steps=steps, analysis=analysis)
+
+
 def mesh(env: Any) -> Iterator[object]:  # noqa: ANN401 (what meshgen gives: `env.vars` of meshgen.yaml)
     """Everything, for one environment."""
     yield Mesh("mesh", outbound="registryOnly")
     yield from (boxoffice, plays, shadow, weather, front_door, at_the_door)
     yield from release(env.vars.get("canary_weight", 10))
+    yield from by_flagger()

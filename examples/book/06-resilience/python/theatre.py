@@ -69,6 +69,7 @@ posters = server(
     [Rule(to=itself("posters"), retries=0)],
 )
 
+hurry = Retries(attempts=1, per_try_timeout="200ms", on=["5xx"], hedge=True)
 patience = Retries(attempts=2, per_try_timeout="600ms", on=["5xx", 408, 429], backoff="10ms", remote_localities=True)
 reviews = server(
     "reviews",
@@ -76,6 +77,7 @@ reviews = server(
     Traffic(retry_budget=RetryBudget(percent=20, min_retry_concurrency=3)),
     [
         Rule(match=Match(path="/reviews/slow*"), to=itself("reviews"), timeout="500ms", retries=0),
+        Rule(match=Match(path="/reviews/best*"), to=itself("reviews"), timeout="2s", retries=hurry),
         Rule(to=itself("reviews"), timeout="2s", retries=patience),
     ],
 )
