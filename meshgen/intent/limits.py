@@ -3,7 +3,7 @@
 import re
 from typing import Annotated, Any, ClassVar, Literal, Self, TypeAlias
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from meshgen.intent.leaves import DnsLabel, Duration, ObjectName, Percent, StringMatch
 from meshgen.intent.model import Many, Model, broken
@@ -21,7 +21,17 @@ SECONDS: dict[str, int] = {"second": 1, "minute": 60, "hour": 3600, "day": 86400
 Stage: TypeAlias = Annotated[int, Field(ge=0, le=10)]
 """Which rate limit filter takes a rule, where there are several in a row (Envoy: `stage`)."""
 
-HttpStatus: TypeAlias = Annotated[int, Field(ge=400, le=599)]
+_STATUSES = frozenset({*range(400, 418), 421, 422, 423, 424, 426, 428, 429, 431, *range(500, 509), 510, 511})
+
+
+def _status(code: int) -> int:
+    if code not in _STATUSES:
+        raise broken(f"Envoy knows no error with the status `{code}`", help="write one such as `429` or `503`", kind="value")
+    return code
+
+
+HttpStatus: TypeAlias = Annotated[int, Field(ge=400, le=599), AfterValidator(_status)]
+"""A status of an error that Envoy takes (`envoy.type.v3.StatusCode`): 420 is none."""
 
 
 class Rate(Model):
