@@ -115,9 +115,10 @@ def envoy_tree(
     from meshgen.emit.envoy.bootstrap import BootstrapOptions  # noqa: PLC0415 (only for the Envoy target)
     from meshgen.emit.envoy.delivery import Delivery as EnvoyDelivery  # noqa: PLC0415 (only for the Envoy target)
     from meshgen.emit.envoy.delivery import files, rank  # noqa: PLC0415 (as above)
-    from meshgen.emit.envoy.limits import delivery_limits  # noqa: PLC0415 (as above)
+    from meshgen.emit.envoy.limits import cluster_limits, delivery_limits  # noqa: PLC0415 (as above)
 
     snapshots, diagnostics = envoy_snapshots(result.mesh, proxies)
+    diagnostics += cluster_limits(result.mesh)
     contents: dict[str, bytes] = {}
     options = BootstrapOptions(certificates=output.certificates, admin_port=output.admin_port or -1)
     delivery = EnvoyDelivery(output.delivery)

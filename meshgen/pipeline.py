@@ -130,7 +130,7 @@ def _compile(root: Path, options: Options, loaded: Loaded, cluster: str, diagnos
     diagnostics += found
     lowered, found = lower(intents, natives, facts, target, controllers, cluster)
     diagnostics += found
-    mesh = link((*lowered.objects, *lowered.foreign), lowered.facts, lowered.config)
+    mesh = link((*lowered.objects, *lowered.foreign), lowered.facts, lowered.config, lowered.networks)
     suppressions, found = _suppressions(intents)
     diagnostics += found
     checked = check(mesh, suppressions)

@@ -31,16 +31,21 @@ def apply_overlays(
     An overlay patches the document of the same kind, namespace and name by JSON merge patch (RFC 7386): maps merge, null
     removes a key, everything else, lists included, replaces. `$patch: delete` at its top removes the document.
     `meshgen/overlay: add` among its annotations adds it, and then the base must not have it. The two controls are no part of
-    the result.
+    the result. Of documents of one name that hold in different clusters, an overlay patches the one whose clusters it names.
     """
     order: list[Document | None] = []
     places: dict[Key, int] = {}
+    twins: dict[tuple[Key, tuple[str, ...]], int] = {}
     for document in base:
-        places.setdefault(key_of(document, namespace), len(order))
+        key = key_of(document, namespace)
+        if places.setdefault(key, len(order)) != len(order):
+            twins[key, document.clusters] = len(order)
         order.append(document)
     diagnostics: list[Diagnostic] = []
     for overlay in overlays:
-        problem = _apply(overlay, key_of(overlay, namespace), order, places)
+        key = key_of(overlay, namespace)
+        twin = twins.get((key, overlay.clusters)) if twins else None
+        problem = _apply(overlay, key, order, places if twin is None else {**places, key: twin})
         if problem is not None:
             diagnostics.append(problem)
     return tuple(document for document in order if document is not None), tuple(diagnostics)

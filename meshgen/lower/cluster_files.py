@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from meshgen.intent.cluster import CA_SECRET, Cluster
-from meshgen.lower.clusters import NETWORK_LABEL, clusters_of, gateway_values
+from meshgen.istio.networks import NETWORK_LABEL
+from meshgen.lower.clusters import clusters_of, gateway_values
 from meshgen.lower.index import Index
 from meshgen.lower.result import DeliveryFile
 

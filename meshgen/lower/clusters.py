@@ -14,6 +14,7 @@ from meshgen.intent.gateway import Gateway
 from meshgen.intent.mesh import Mesh
 from meshgen.intent.virtual_machines import VirtualMachines
 from meshgen.istio import gateway as istio
+from meshgen.istio.networks import NETWORK_LABEL, Networks
 from meshgen.istio.object import IstioObject
 from meshgen.istio.shared import PortSelector, ServerTLSSettings
 from meshgen.istio.struct import IstioStruct
@@ -23,9 +24,8 @@ from meshgen.istio.workload_group import WorkloadGroup
 from meshgen.json import JsonObject, JsonValue, drop_none, merge_patch
 from meshgen.lower.index import Index
 from meshgen.lower.installed import Installation
-from meshgen.lower.result import Made, Report, make, make_other
+from meshgen.lower.result import NO_NETWORKS, Made, Report, make, make_other
 
-NETWORK_LABEL = "topology.istio.io/network"
 ISTIOD_PORT, WEBHOOK_PORT = 15012, 15017
 CROSS_NETWORK, ISTIOD_GATEWAY = "cross-network-gateway", "istiod-gateway"
 
@@ -149,6 +149,19 @@ def mesh_networks(index: Index) -> JsonObject:
     }
 
 
+def networks_of(index: Index) -> Networks:
+    """Where the cluster that is compiled stands."""
+    mesh, cluster, clusters = index.mesh, index.cluster, clusters_of(index)
+    if mesh is None or cluster is None:
+        return NO_NETWORKS
+    return Networks(
+        own=cluster.network or "",
+        behind_gateways=frozenset(each.network for each in clusters.values() if each.network and each.east_west is not None),
+        other_clusters=tuple(name for name in clusters if name != index.cluster_name),
+        origin=mesh.at("spec", "clusters"),
+    )
+
+
 def gateway_values(index: Index) -> JsonObject:
     """The values of the Helm chart `gateway` for the east-west gateway's Pods; empty where the cluster has none.
 
@@ -183,6 +196,21 @@ def check_clusters(index: Index, natives: Sequence[IstioObject[IstioStruct]], re
         _check_doors(index, natives, report)
     _check_control_planes(mesh, clusters, report)
     _check_networks(index, natives, report)
+    _check_machines(index, report)
+
+
+def _check_machines(index: Index, report: Report) -> None:
+    """Machines on another network reach the cluster's istiod."""
+    cluster = index.cluster
+    if cluster is None or (cluster.east_west is not None and cluster.east_west.expose_istiod):
+        return
+    for group in index.of(VirtualMachines):
+        network = group.model.template.network
+        known = group.model.join is not None and group.model.join.control_plane is not None
+        if network is not None and network != cluster.network and not known:
+            message = f"the machines of `{group.model.name}` are on the network `{network}`, and nothing exposes istiod to it"
+            hint = f"expose it: `clusters: {{{index.cluster_name}: {{eastWest: {{exposeIstiod: true, address: …}}}}}}`"
+            report.append(codes.NO_WAY_TO_ISTIOD.at(group.at("spec", "template", "network"), message, help=hint))
 
 
 def _check_trust(mesh: IntentObject[Mesh], clusters: Mapping[str, Cluster], report: Report) -> None:

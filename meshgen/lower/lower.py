@@ -22,7 +22,7 @@ from meshgen.lower.bounds import check_bounds
 from meshgen.lower.calls import check_calls
 from meshgen.lower.changes import Changes
 from meshgen.lower.cluster_files import cluster_files
-from meshgen.lower.clusters import check_clusters, cluster_objects, with_cluster
+from meshgen.lower.clusters import check_clusters, cluster_objects, networks_of, with_cluster
 from meshgen.lower.destination_rule import destination_rules, traffic_policies
 from meshgen.lower.egress import egress_objects, find_ways
 from meshgen.lower.extension import extensions, tap_requests
@@ -102,6 +102,7 @@ def lower(
         others=tuple(sorted(others, key=lambda each: each.key)),
         installation=None if mesh is None else with_cluster(installation(mesh, settings.said, report), index),
         files=tuple(sorted(files, key=lambda each: each.path)),
+        networks=networks_of(index),
     )
     return lowered, sort_diagnostics(report)
 

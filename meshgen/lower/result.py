@@ -12,6 +12,7 @@ from meshgen.diagnostics import Diagnostic, JsonPath, Origin
 from meshgen.intent.decode import IntentObject
 from meshgen.intent.kind import Intent
 from meshgen.istio.mesh_config import MeshConfig
+from meshgen.istio.networks import Networks
 from meshgen.istio.object import IstioObject
 from meshgen.istio.struct import IstioStruct
 from meshgen.json import JsonObject, JsonValue
@@ -33,6 +34,9 @@ class DeliveryFile:
     common: bool = False  # whether it is one and the same for all clusters of the mesh
 
 
+NO_NETWORKS = Networks()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lowered:
     """The whole mesh in Istio's words."""
@@ -43,6 +47,7 @@ class Lowered:
     others: tuple[KubernetesObject, ...] = ()  # what intents give beside Istio's API, by kind, namespace, name
     installation: Installation | None = None  # how Istio is installed, where a Mesh is given
     files: tuple[DeliveryFile, ...] = ()  # what intents give for people and tools, by path
+    networks: Networks = NO_NETWORKS  # where this cluster stands, where the Mesh has several
     foreign: tuple[IstioObject[IstioStruct], ...] = ()  # what a controller makes in the cluster: of the mesh, and never written
     owned_elsewhere: tuple[OwnedElsewhere, ...] = ()  # fields of `objects` and `others` that a controller writes
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from meshgen import kubernetes
+from meshgen.istio.networks import NETWORK_LABEL
 from meshgen.istio.object import IstioObject
 from meshgen.istio.service_entry import ServiceEntry
 from meshgen.istio.shared import WorkloadEntry
 from meshgen.kubernetes import CoreFacts
 from meshgen.mesh.selection import LabelIndex
 from meshgen.mesh.service import Endpoint, Port, Resolution, Service
-from meshgen.mesh.workloads import NETWORK_LABEL, TLS_MODE_LABEL, has_sidecar, locality_of
+from meshgen.mesh.workloads import TLS_MODE_LABEL, has_sidecar, locality_of
 from meshgen.values import is_ip
 
 SERVICE_NAME = "kubernetes.io/service-name"

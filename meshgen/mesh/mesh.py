@@ -17,6 +17,7 @@ from meshgen.istio.envoy_filter import EnvoyFilter
 from meshgen.istio.gateway import Gateway
 from meshgen.istio.hosts import fully_qualified
 from meshgen.istio.mesh_config import MeshConfig
+from meshgen.istio.networks import Networks
 from meshgen.istio.object import IstioObject
 from meshgen.istio.peer_authentication import PeerAuthentication
 from meshgen.istio.request_authentication import RequestAuthentication
@@ -50,6 +51,8 @@ from meshgen.mesh.workloads import build_workloads, namespaces_with_injection
 
 S = TypeVar("S", bound=IstioStruct)
 
+NO_NETWORKS = Networks()
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProxyView:
@@ -79,8 +82,17 @@ class Mesh:
     services: tuple[Service, ...]  # by creation time, name, namespace; ExternalName Services (ALIAS) too
     workloads: tuple[Workload, ...]
 
-    def __init__(self, objects: Sequence[IstioObject[IstioStruct]], facts: CoreFacts, config: MeshConfig) -> None:
+    networks: Networks
+
+    def __init__(
+        self,
+        objects: Sequence[IstioObject[IstioStruct]],
+        facts: CoreFacts,
+        config: MeshConfig,
+        networks: Networks = NO_NETWORKS,
+    ) -> None:
         self.config = config
+        self.networks = networks
         self.facts = facts
         self.objects = tuple(objects)
         self._by_kind: dict[str, list[IstioObject[IstioStruct]]] = {}
@@ -350,6 +362,8 @@ class Mesh:
         return next((workload for workload in found if workload.address == proxy.address), found[0] if found else None)
 
 
-def link(objects: Sequence[IstioObject[IstioStruct]], facts: CoreFacts, config: MeshConfig) -> Mesh:
-    """Links objects and facts into a mesh."""
-    return Mesh(objects, facts, config)
+def link(
+    objects: Sequence[IstioObject[IstioStruct]], facts: CoreFacts, config: MeshConfig, networks: Networks = NO_NETWORKS
+) -> Mesh:
+    """Links objects and facts into a mesh; `networks` is where it stands, as one cluster of several."""
+    return Mesh(objects, facts, config, networks)

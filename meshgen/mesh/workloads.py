@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from meshgen import kubernetes
+from meshgen.istio.networks import NETWORK_LABEL
 from meshgen.istio.object import IstioObject
 from meshgen.istio.workload_entry import WorkloadEntry
 from meshgen.istio.workload_group import WorkloadGroup
@@ -12,7 +13,6 @@ from meshgen.kubernetes import CoreFacts
 from meshgen.mesh.service import Workload
 
 LOCALITY_LABELS = ("topology.istio.io/locality", "istio-locality")
-NETWORK_LABEL = "topology.istio.io/network"
 TLS_MODE_LABEL = "security.istio.io/tlsMode"
 INJECT = "sidecar.istio.io/inject"
 REVISION = "istio.io/rev"

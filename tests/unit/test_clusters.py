@@ -164,3 +164,53 @@ def test_a_trace_asks_for_its_cluster():
 def test_what_clusters_have_in_common_is_loaded_once(shop: Path):
     one, other = compile_with(shop, Options())
     assert one.texts is other.texts
+
+
+def test_an_overlay_patches_the_document_of_the_clusters_that_it_names(shop: Path):
+    write(shop, MESH + service("catalog", "[west]") + service("catalog", "[east]"))
+    (shop / "over").mkdir()
+    (shop / "over" / "east.yaml").write_text(service("catalog", "[east]").replace("5}", "9}").removeprefix("---\n"))
+    project = "apiVersion: meshgen/v1\nkind: Project\nspec: {environments: {prod: {overlays: [over]}}}\n"
+    (shop / "meshgen.yaml").write_text(project)
+    limits = {
+        result.cluster: result.objects[0].to_json()["spec"]["trafficPolicy"]["outlierDetection"]["consecutive5xxErrors"]
+        for result in compile_clusters(shop, environment="prod")
+    }
+    assert limits == {"east": 9, "west": 5}
+
+
+ENDPOINT = """\
+---
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: far, namespace: shop}
+spec:
+  hosts: [far.example]
+  addresses: [240.0.0.9]
+  location: MESH_INTERNAL
+  resolution: STATIC
+  ports: [{number: 80, name: http, protocol: HTTP}]
+  endpoints: [{address: 10.9.0.1, network: NETWORK}]
+"""
+NETWORKS = MESH.replace("west: {network: flat", "west: {network: w, eastWest: {}").replace(
+    "east: {network: flat", "east: {network: e, eastWest: {}"
+)
+
+
+def test_endpoints_behind_another_networks_gateway_are_told_to_users_of_stock_envoy(shop: Path):
+    write(shop, NETWORKS + service("near", "[west]").replace("versions: [v1], ", "") + ENDPOINT.replace("NETWORK", "e"))
+    result = run("compile", "--target", "envoy", "--cluster", "west", "--proxy", "shop/near")
+    assert result.exit_code == 0, result.output
+    assert "`far.example` has endpoints on the network `e`, and Envoy is not sent to its gateway" in result.output
+    assert result.output.count("and none of `east`") == 1
+    write(shop, NETWORKS + service("near", "[west]").replace("versions: [v1], ", "") + ENDPOINT.replace("NETWORK", "w"))
+    assert "its gateway" not in run("compile", "--target", "envoy", "--cluster", "west").output
+
+
+def test_machines_of_another_network_need_a_way_to_istiod(shop: Path):
+    machines = "---\napiVersion: meshgen/v1\nkind: VirtualMachines\nmetadata: {name: vm, namespace: shop, clusters: west}\nspec: "
+    write(shop, NETWORKS + machines + "{template: {labels: {app: vm}, network: machines}}")
+    (found,) = check_project(shop)
+    assert (found.code.number, found.origin.path[-1]) == ("MG0146", "network")
+    write(shop, NETWORKS + machines + "{template: {labels: {app: vm}, network: machines}, join: {controlPlane: 203.0.113.7}}")
+    assert check_project(shop) == ()

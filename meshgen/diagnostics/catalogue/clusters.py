@@ -60,8 +60,8 @@ clusters:
   east: {network: east-network, ca: {root: acme-2025, secret: cacerts}}     # another root
 ```
 
-Give each cluster an intermediate authority of one root (Secret `cacerts`), and name the same `root` in all. Where both roots are
-known on both sides (MeshConfig `caCertificates`), suppress this with the reason.
+Give each cluster an intermediate authority of one root (Secret `cacerts`), and name the same `root` in all. Where two roots are
+known on both sides (MeshConfig's `caCertificates`), they are one trust: give it one name.
 """,
 )
 

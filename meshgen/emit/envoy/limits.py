@@ -21,6 +21,7 @@ from meshgen.emit.envoy.bootstrap import DEFAULTS, BootstrapOptions, dns_stand_i
 from meshgen.emit.envoy.delivery import Delivery
 from meshgen.emit.envoy.targets import Target, targets
 from meshgen.istio.destination_rule import PortTrafficPolicy, TrafficPolicy
+from meshgen.istio.networks import NETWORK_LABEL
 from meshgen.mesh import Capture, Mesh, ProxyView, Resolution, Role
 
 
@@ -29,7 +30,34 @@ def limits(mesh: Mesh, view: ProxyView) -> tuple[Diagnostic, ...]:
     found = [*_undiscovered_keys(mesh, view), *_unresolved(view)]
     for target in targets(mesh, view):
         found += [*_unapplied_credential(target, view), *_not_restored(mesh, target, view), *_uncarried(target)]
+    found += network_limits(mesh, view)
     return sort_diagnostics(found)
+
+
+def cluster_limits(mesh: Mesh) -> tuple[Diagnostic, ...]:
+    """Said once for a cluster of several: Envoy without istiod learns of no endpoint in the others."""
+    networks = mesh.networks
+    if not networks.other_clusters:
+        return ()
+    names = ", ".join(f"`{name}`" for name in networks.other_clusters)
+    message = f"the Envoy configuration has the endpoints of its own cluster, and none of {names}"
+    hint = "istiod joins clusters; for stock Envoy declare what is called there as ServiceEntries with addresses"
+    return (FIELD_NOT_CARRIED.at(networks.origin, message, help=hint),)
+
+
+def network_limits(mesh: Mesh, view: ProxyView) -> Iterator[Diagnostic]:
+    """Endpoints on a network that istiod reaches through its east-west gateway: Envoy gets their own addresses."""
+    labelled = {service.labels[NETWORK_LABEL] for service in mesh.services if NETWORK_LABEL in service.labels}
+    gateways = labelled | mesh.networks.behind_gateways
+    if not gateways:
+        return
+    own = view.proxy.network or mesh.networks.own
+    for target in targets(mesh, view):
+        far = {endpoint.network for endpoint in target.endpoints if endpoint.network in gateways} - {own}
+        for network in sorted(far):
+            message = f"`{target.service.host}` has endpoints on the network `{network}`, and Envoy is not sent to its gateway"
+            hint = "an Envoy without istiod must reach the addresses themselves"
+            yield FIELD_NOT_CARRIED.at(target.service.origin, message, help=hint)
 
 
 def delivery_limits(
