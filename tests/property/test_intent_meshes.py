@@ -55,6 +55,19 @@ ACCESS_RULES = st.lists(
     ),
     max_size=2,
 )
+TAGS = st.dictionaries(
+    st.sampled_from(["a", "b"]), st.sampled_from(["request.host", "remove", {"classes": {"x": "request.id == ''"}}]), max_size=2
+)
+CHANGES = st.fixed_dictionaries({}, optional={"side": st.sampled_from(["client", "server"]), "tags": TAGS})
+METRICS = st.fixed_dictionaries(
+    {},
+    optional={
+        "all": CHANGES | st.lists(CHANGES, max_size=2),
+        "requestCount": CHANGES,
+        "overrides": st.lists(st.just({"metric": "requestSize", "disabled": True}), max_size=2),
+        "new": st.just({"calls": "1"}),
+    },
+)
 SPECS: dict[str, st.SearchStrategy[dict[str, Any]]] = {
     "Service": st.fixed_dictionaries(
         {"ports": st.just([80]), "versions": st.just(list(VERSIONS)), "workload": st.just({"selector": {"app": "x"}})},
@@ -83,6 +96,15 @@ SPECS: dict[str, st.SearchStrategy[dict[str, Any]]] = {
     ),
     "Access": st.fixed_dictionaries({"service": st.sampled_from(SERVICES), "allow": ACCESS_RULES}),
     "Mesh": st.fixed_dictionaries({}, optional={"mtls": st.just("strict"), "access": st.just("deny")}),
+    "Telemetry": st.fixed_dictionaries(
+        {"accessLog": st.sampled_from(["envoy", {"side": "server", "filter": "response.code > 399"}])},
+        optional={
+            "service": st.sampled_from(SERVICES),
+            "metrics": METRICS | st.lists(METRICS, min_size=1, max_size=2),
+            "tracing": st.sampled_from([{"sampling": 5}, {"disabled": True, "tags": {"a": "b", "c": {"header": "x"}}}]),
+            "stats": st.just({"prefixes": ["cluster"]}),
+        },
+    ),
 }
 
 

@@ -92,6 +92,24 @@ FORMS = [
     ),
     ("Authentication", "{mtls: strict}", "{mtls: {mode: strict}}"),
     ("Mesh", "{accessLog: /dev/stdout}", "{accessLog: {file: /dev/stdout}}"),
+    (
+        "Mesh",
+        "{observability: {prometheus: {goldenSignals: true}}}",
+        "{observability: {prometheus: {goldenSignals: {}}}}",
+    ),
+    ("Telemetry", "{accessLog: envoy}", "{accessLog: [{providers: [envoy]}]}"),
+    ("Telemetry", "{tracing: {sampling: 5, tags: {a: b}}}", "{tracing: [{sampling: 5, tags: {a: {literal: b}}}]}"),
+    (
+        "Telemetry",
+        "{targets: [Gateway/edge], accessLog: envoy}",
+        "{targets: [{kind: Gateway, name: edge}], accessLog: [{providers: [envoy]}]}",
+    ),
+    (
+        "Telemetry",
+        "{metrics: {requestCount: {tags: {a: request.host, b: remove}}, new: {calls: '1'}}}",
+        "{metrics: [{requestCount: [{tags: {a: {value: request.host}, b: {remove: true}}}], new: {calls: {value: '1'}}}]}",
+    ),
+    ("Telemetry", "{metrics: {all: {tags: {a: {value: remove}}}}}", "{metrics: [{all: [{tags: {a: {value: remove}}}]}]}"),
 ]
 
 

@@ -9,7 +9,25 @@ import sys
 import pytest
 
 import meshgen
-from meshgen import Access, Allow, Canary, Destination, Gateway, IntentError, Match, Mirror, Operation, Route, Rule, Service
+from meshgen import (
+    Access,
+    Allow,
+    Canary,
+    Destination,
+    Gateway,
+    IntentError,
+    LogRule,
+    Match,
+    MetricChange,
+    Metrics,
+    MetricTag,
+    Mirror,
+    Operation,
+    Route,
+    Rule,
+    Service,
+    Telemetry,
+)
 
 
 def test_a_python_object_says_what_its_yaml_says():
@@ -29,6 +47,22 @@ def test_a_python_object_says_what_its_yaml_says():
             "versions": ["v1", "v2"],
             "routes": [{"match": {"headers": {"x-cohort": "internal"}}, "to": "v2"}, {"to": "v1", "timeout": "2s"}],
         },
+    }
+
+
+def test_a_telemetry_in_python_takes_the_service_itself():
+    kinds = {"read": "request.method == 'GET'"}
+    telemetry = Telemetry(
+        "catalog",
+        namespace="shop",
+        service=Service("catalog", namespace="shop", ports=[80]),
+        access_log=LogRule(providers=["envoy"], filter="response.code >= 500"),
+        metrics=Metrics(request_count=MetricChange(tags={"protocol": "remove", "kind": MetricTag(classes=kinds)})),
+    )
+    assert telemetry.to_document(short=True)["spec"] == {
+        "service": "catalog.shop",
+        "metrics": {"requestCount": {"tags": {"protocol": "remove", "kind": {"classes": kinds}}}},
+        "accessLog": {"providers": ["envoy"], "filter": "response.code >= 500"},
     }
 
 
