@@ -156,7 +156,6 @@ if TYPE_CHECKING:
     from meshgen.intent.mesh_proxy import ProxyHeaders as ProxyHeaders
     from meshgen.intent.mesh_proxy import RemoteService as RemoteService
     from meshgen.intent.mesh_proxy import Selector as Selector
-    from meshgen.intent.mesh_proxy import StatsInclusion as StatsInclusion
     from meshgen.intent.mesh_proxy import WorkloadProxy as WorkloadProxy
     from meshgen.intent.mesh_settings import Bounds as Bounds
     from meshgen.intent.mesh_settings import CertificateAuthority as CertificateAuthority
@@ -275,7 +274,7 @@ _PARTS = {
     ),
     "mesh_proxy": (
         "ClientCertificateDetails ConnectionSettings FileFlush NamespaceSettings PrivateKeys ProxyDefaults"
-        " ProxyHeaders RemoteService Selector StatsInclusion WorkloadProxy"
+        " ProxyHeaders RemoteService Selector WorkloadProxy"
     ),
     "mesh_settings": (
         "Bounds CertificateAuthority DefaultProviders ExportDefaults Injection KubernetesIngress MeshTls"

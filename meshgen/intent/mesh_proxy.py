@@ -6,6 +6,7 @@ from pydantic import Field, model_validator
 
 from meshgen.intent.leaves import Count, Duration, PortNumber
 from meshgen.intent.model import Many, Model, broken
+from meshgen.intent.observation import ProxyStats
 from meshgen.intent.shorts import LIST
 from meshgen.intent.traffic import ClientTls, TcpKeepalive
 
@@ -20,14 +21,6 @@ class WorkloadProxy(Model):
     environment: dict[str, str] | None = None
     """Variables of the proxy's environment."""
     image: Literal["default", "debug", "distroless"] | None = None
-
-
-class StatsInclusion(Model):
-    """Envoy's own statistics that proxies keep beside Istio's few (Istio: `proxyStatsMatcher`)."""
-
-    prefixes: Annotated[Many[str], LIST] | None = None
-    suffixes: Annotated[Many[str], LIST] | None = None
-    regexes: Annotated[Many[str], LIST] | None = None
 
 
 class ClientCertificateDetails(Model):
@@ -129,7 +122,7 @@ class ProxyDefaults(WorkloadProxy):
     """How long a proxy that is replaced finishes its requests (`drainDuration`)."""
     termination_drain: Duration | None = None
     """How long a proxy that ends goes on serving (`terminationDrainDuration`)."""
-    stats: StatsInclusion | None = None
+    stats: ProxyStats | None = None
     headers: ProxyHeaders | None = None
     private_keys: PrivateKeys | None = None
     connections: ConnectionSettings | None = None

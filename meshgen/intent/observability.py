@@ -57,7 +57,7 @@ class PrometheusScrape(Model):
     """`true`: a ServiceMonitor and a PodMonitor for the Prometheus operator. Else its configuration as a file beside the output
     (`prometheus/scrape.yaml`)."""
     namespace: DnsLabel | None = None
-    """Where the monitors stand; the root namespace where absent."""
+    """Where the monitors stand; istiod's namespace where absent."""
     labels: Labels | None = None
     """Labels by which a Prometheus picks its monitors and rules, such as `{release: prometheus}`."""
     interval: Duration | None = None
@@ -94,7 +94,7 @@ class Kiali(Model):
     operator: bool | None = None
     """`true`: a Kiali for the Kiali operator. Else values of its Helm chart (`kiali/values.yaml`)."""
     namespace: DnsLabel | None = None
-    """The root namespace where absent."""
+    """istiod's where absent."""
     auth: Literal["anonymous", "token", "openid", "openshift", "header"] | None = None
     """How people sign in; `token` where absent."""
     prometheus: Url
@@ -116,7 +116,7 @@ class Dashboards(Model):
     """Grafana's dashboards as ConfigMaps, `dashboard-<name>`, for Grafana's sidecar or operator."""
 
     namespace: DnsLabel | None = None
-    """Where the ConfigMaps stand; the root namespace where absent."""
+    """Where the ConfigMaps stand; istiod's namespace where absent."""
     labels: Labels | None = None
     """Labels by which Grafana's sidecar picks them; `grafana_dashboard: "1"` where absent, as its chart has it."""
     files: Annotated[Many[str], LIST] | None = None

@@ -122,7 +122,7 @@ class Tracing(Model):
 class ProxyStats(Model):
     """Envoy's own statistics, by their names, that a proxy reports beside Istio's few.
 
-    A proxy reads this when it starts, from its Pod's annotation `proxy.istio.io/config` (`proxyStatsMatcher`).
+    Istio's `proxyStatsMatcher`; a proxy reads it when it starts.
     """
 
     prefixes: Annotated[Many[str], LIST] | None = None

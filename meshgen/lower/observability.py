@@ -16,6 +16,7 @@ from meshgen.istio.struct import IstioStruct
 from meshgen.json import JsonObject, JsonValue, drop_none
 from meshgen.lower.golden_signals import rule_groups
 from meshgen.lower.index import Index
+from meshgen.lower.installed import CONTROL_PLANE
 from meshgen.lower.result import DeliveryFile, Made, Report, make_other
 from meshgen.lower.runbook import runbook
 
@@ -31,10 +32,11 @@ def observability_objects(index: Index, report: Report) -> Iterator[Made]:
     wanted = mesh.model.observability if mesh is not None else None
     if mesh is None or wanted is None:
         return
+    home = _home(mesh.model)
     if wanted.prometheus is not None and wanted.prometheus.operator:
-        yield from _monitors(mesh, wanted.prometheus, index.root_namespace)
+        yield from _monitors(mesh, wanted.prometheus, home)
     if wanted.dashboards is not None:
-        yield from _dashboards(mesh, wanted.dashboards, index.root_namespace)
+        yield from _dashboards(mesh, wanted.dashboards, home)
     if wanted.kiali is not None:
         _check_services(mesh, wanted.kiali, index, report)
         if wanted.kiali.operator:
@@ -44,13 +46,13 @@ def observability_objects(index: Index, report: Report) -> Iterator[Made]:
                 "Kiali",
                 {"spec": _kiali(wanted.kiali, index.root_namespace)},
                 name="kiali",
-                namespace=wanted.kiali.namespace or index.root_namespace,
+                namespace=wanted.kiali.namespace or home,
                 owner="kiali",
                 origin=mesh.at("spec", "observability", "kiali"),
             )
 
 
-def _dashboards(mesh: IntentObject[Mesh], dashboards: Dashboards, root: str) -> Iterator[Made]:
+def _dashboards(mesh: IntentObject[Mesh], dashboards: Dashboards, home: str) -> Iterator[Made]:
     for name, text in (dashboards.texts or {}).items():
         yield make_other(
             mesh,
@@ -58,7 +60,7 @@ def _dashboards(mesh: IntentObject[Mesh], dashboards: Dashboards, root: str) -> 
             "ConfigMap",
             {"data": {f"{name}.json": text}},
             name=f"dashboard-{name}",
-            namespace=dashboards.namespace or root,
+            namespace=dashboards.namespace or home,
             owner="dashboards",
             labels=_SIDECAR_LABEL if dashboards.labels is None else dashboards.labels,
             origin=mesh.at("spec", "observability", "dashboards", "texts", name),
@@ -68,25 +70,30 @@ def _dashboards(mesh: IntentObject[Mesh], dashboards: Dashboards, root: str) -> 
 def observability_files(index: Index, objects: Sequence[IstioObject[IstioStruct]]) -> Iterator[DeliveryFile]:
     """The same for installations without these operators."""
     wanted = index.mesh.model.observability if index.mesh is not None else None
-    if wanted is None:
+    if index.mesh is None or wanted is None:
         return
     if wanted.prometheus is not None and not wanted.prometheus.operator:
-        yield DeliveryFile(path="prometheus/scrape.yaml", content=_scrape(wanted.prometheus))
+        yield DeliveryFile(path="prometheus/scrape.yaml", content=_scrape(wanted.prometheus, _home(index.mesh.model)))
         if wanted.prometheus.golden_signals is not None:
             groups = rule_groups(wanted.prometheus.golden_signals)
             yield DeliveryFile(path="prometheus/rules.yaml", content={"groups": groups})
     if wanted.runbook:
-        yield DeliveryFile(path="runbook.md", content=runbook(index, objects))
+        yield DeliveryFile(path="runbook.md", content=runbook(index, objects, _home(index.mesh.model)))
     if wanted.kiali is not None and not wanted.kiali.operator:
         yield DeliveryFile(path="kiali/values.yaml", content=_kiali(wanted.kiali, index.root_namespace))
 
 
+def _home(mesh: Mesh) -> str:
+    """Where istiod runs."""
+    return (mesh.install.namespace if mesh.install is not None else None) or CONTROL_PLANE
+
+
 # --- Prometheus -----------------------------------------------------------------------------------------------------
-def _monitors(mesh: IntentObject[Mesh], scrape: PrometheusScrape, root: str) -> Iterator[Made]:
+def _monitors(mesh: IntentObject[Mesh], scrape: PrometheusScrape, home: str) -> Iterator[Made]:
     every: JsonObject = drop_none({"interval": scrape.interval})
     istiod: JsonObject = {
         "jobLabel": "app",
-        "namespaceSelector": {"any": True},
+        "namespaceSelector": {"matchNames": [home]},
         "selector": {"matchLabels": {"app": "istiod"}},
         "endpoints": [{"port": _ISTIOD_PORT, **every}],
     }
@@ -105,20 +112,20 @@ def _monitors(mesh: IntentObject[Mesh], scrape: PrometheusScrape, root: str) -> 
             kind,
             {"spec": spec},
             name=name,
-            namespace=scrape.namespace or root,
+            namespace=scrape.namespace or home,
             owner="prometheus",
             labels=scrape.labels,
             origin=mesh.at("spec", "observability", "prometheus"),
         )
 
 
-def _scrape(scrape: PrometheusScrape) -> JsonObject:
+def _scrape(scrape: PrometheusScrape, home: str) -> JsonObject:
     """`scrape_configs` of Prometheus; each names what it keeps by the port's name."""
     every: JsonObject = drop_none({"scrape_interval": scrape.interval})
     istiod: JsonObject = {
         "job_name": "istiod",
         **every,
-        "kubernetes_sd_configs": [{"role": "endpointslice"}],
+        "kubernetes_sd_configs": [{"role": "endpointslice", "namespaces": {"names": [home]}}],
         "relabel_configs": [
             _keep("__meta_kubernetes_service_label_app", "istiod"),
             _keep("__meta_kubernetes_endpointslice_port_name", _ISTIOD_PORT),

@@ -31,7 +31,7 @@ def check_providers(index: Index, objects: Iterable[IstioObject[IstioStruct]], r
                 continue
             message = f"provider `{name}` sends to `{host}`, which nobody declares"
             hint = did_you_mean(host, services | entries) or "declare it, or write the service's fully qualified host"
-            report.append(SERVICE_OF_PROVIDER.at(_place(index, position), message, help=hint))
+            report.append(SERVICE_OF_PROVIDER.at(_place(index, name, position), message, help=hint))
 
 
 def _hosts(provider: Mapping[str, object]) -> Iterator[str]:
@@ -42,7 +42,9 @@ def _hosts(provider: Mapping[str, object]) -> Iterator[str]:
             yield fully_qualified(host, namespace) if slash else host
 
 
-def _place(index: Index, position: int) -> Origin:
+def _place(index: Index, name: str, position: int) -> Origin:
     if index.mesh is not None:
-        return index.mesh.at("spec", "providers", position)
+        spec = index.mesh.value.get("spec")
+        listed = isinstance(spec, dict) and isinstance(spec.get("providers"), list)
+        return index.mesh.at("spec", "providers", position if listed else name)
     return index.facts.mesh_configs[0].origin if index.facts.mesh_configs else UNKNOWN

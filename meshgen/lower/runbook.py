@@ -30,8 +30,8 @@ _FLAGS: Mapping[str, str] = {
 """Envoy's response flags (`%RESPONSE_FLAGS%`, the tag `response_flags`)."""
 
 
-def runbook(index: Index, objects: Sequence[IstioObject[IstioStruct]]) -> str:
-    """The text, without a table of contents: it is searched by the service's name."""
+def runbook(index: Index, objects: Sequence[IstioObject[IstioStruct]], home: str) -> str:
+    """The text, without a table of contents: it is searched by the service's name. `home` is where istiod runs."""
     return "\n".join([
         "# Runbook",
         "",
@@ -41,7 +41,7 @@ def runbook(index: Index, objects: Sequence[IstioObject[IstioStruct]]) -> str:
         *_flags(),
         *_traces(objects),
         *_one_proxy(),
-        *_istiod(index.root_namespace),
+        *_istiod(home),
     ])
 
 
@@ -142,12 +142,12 @@ def _one_proxy() -> Iterator[str]:
     )
 
 
-def _istiod(root: str) -> Iterator[str]:
+def _istiod(home: str) -> Iterator[str]:
     yield from (
         "## istiod",
         "",
         "```sh",
-        f"kubectl port-forward -n {root} deploy/istiod 15014 &",
+        f"kubectl port-forward -n {home} deploy/istiod 15014 &",
         "curl -s localhost:15014/metrics | grep -E 'pilot_(proxy_convergence_time|xds_pushes|total_xds_rejects|conflict)'",
         "```",
         "",

@@ -10,9 +10,9 @@ FILE_NOT_READ = Code(
     severity=Severity.ERROR,
     title="a file that an intent names cannot be taken into the output",
     page="""
-A Lua program may stand in a file of its own, which is read when the project is loaded. Its path is from the project's
-directory, and it lies within the project: the output depends on what is under version control, and on nothing else of the
-machine.
+A Lua program may stand in a file of its own, and so does a dashboard of Grafana's; it is read when the project is loaded.
+Its path is from the project's directory, and it lies within the project: the output depends on what is under version
+control, and on nothing else of the machine.
 
 ```yaml
 kind: Extension
@@ -22,8 +22,8 @@ spec:
   lua: ../filters/add-header.lua     # outside of the project
 ```
 
-Put the file into the project and write its path from there: `lua: filters/add-header.lua`. It is UTF-8 and has at most 64
-KiB, which is what Istio takes.
+Put the file into the project and write its path from there: `lua: filters/add-header.lua`. It is UTF-8; a
+program has at most 64 KiB, which is what Istio takes, and a dashboard at most 1,000,000 bytes.
 """,
 )
 
