@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TypeAlias
 
-from meshgen.adopt import access, authentication, external_service, gateway, proxy, telemetry, virtual_machines, virtual_service
+from meshgen.adopt import (
+    access,
+    authentication,
+    extension,
+    external_service,
+    gateway,
+    proxy,
+    telemetry,
+    virtual_machines,
+    virtual_service,
+)
 from meshgen.adopt.reader import Native, Proposal, ServiceKey, Surroundings, Unsaid
 
 Way: TypeAlias = Callable[[], Proposal]
@@ -14,13 +24,16 @@ Way: TypeAlias = Callable[[], Proposal]
 _ALONE: Mapping[str, Callable[[Native, Surroundings], Iterator[Proposal]]] = {
     "AuthorizationPolicy": access.access,
     "DestinationRule": virtual_service.traffic_policy,
+    "EnvoyFilter": extension.envoy_filter,
     "Gateway": gateway.gateway,
     "PeerAuthentication": authentication.authentication,
     "ProxyConfig": proxy.proxy,
     "RequestAuthentication": authentication.authentication,
     "ServiceEntry": external_service.external_service,
     "Telemetry": telemetry.telemetry,
+    "TrafficExtension": extension.extension,
     "VirtualService": virtual_service.route,
+    "WasmPlugin": extension.extension,
     "WorkloadGroup": virtual_machines.virtual_machines,
 }
 """By kind, the intent that gives one object by itself."""

@@ -11,6 +11,7 @@ from msgspec import inspect
 
 from meshgen.adopt.meaning_of_policies import (
     authorization_policy,
+    envoy_filter,
     extension,
     peer_authentication,
     request_authentication,
@@ -29,6 +30,7 @@ Spec: TypeAlias = dict[str, Any]
 _KINDS: dict[str, Callable[[Spec, str], Spec]] = {
     "AuthorizationPolicy": authorization_policy,
     "DestinationRule": destination_rule,
+    "EnvoyFilter": envoy_filter,
     "Gateway": gateway,
     "PeerAuthentication": peer_authentication,
     "ProxyConfig": extension,

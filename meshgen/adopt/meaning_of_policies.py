@@ -134,6 +134,33 @@ def _sided(entry: Spec) -> Spec:
     return normal
 
 
+_NOTHING = {"UNSPECIFIED", "UNSPECIFIED_PHASE", "UNSPECIFIED_POLICY", "UNSPECIFIED_PLUGIN_TYPE"}
+
+
 def extension(spec: Spec, namespace: str) -> Spec:  # noqa: ARG001 (as the others)
     """Istio: WasmPlugin, TrafficExtension and ProxyConfig."""
-    return _selected(spec)
+    normal = _module(_selected(spec))
+    if "wasm" in spec:
+        normal["wasm"] = _module(spec["wasm"])
+    if normal.get("priority") == 0:
+        del normal["priority"]
+    if "match" in spec:
+        normal["match"] = [{key: value for key, value in each.items() if value != "UNDEFINED"} for each in spec["match"]]
+    return normal
+
+
+def _module(module: Spec) -> Spec:
+    """A Wasm module: an unset enum is none, and a variable is given inline where nothing else is said."""
+    normal = {key: value for key, value in module.items() if not (isinstance(value, str) and value in _NOTHING)}
+    variables = module.get("vmConfig", {}).get("env", [])
+    if variables:
+        normal["vmConfig"] = {"env": [{"valueFrom": "INLINE", **variable} for variable in variables]}
+    return normal
+
+
+def envoy_filter(spec: Spec, namespace: str) -> Spec:  # noqa: ARG001 (as the others)
+    """Istio: EnvoyFilter."""
+    normal = {"priority": 0, **_selected(spec)}
+    if spec.get("workloadSelector") == {}:
+        del normal["workloadSelector"]
+    return normal

@@ -158,10 +158,15 @@ def target(labels: Mapping[str, str] | None, namespace: str, beside: Surrounding
 def scope(native: Native, beside: Surroundings) -> JsonObject:
     """What a policy is for: targets of the Gateway API, Pods, a namespace, the mesh."""
     spec = native.spec
-    references = spec.target_refs or ((spec.target_ref,) if spec.target_ref is not None else ())
+    one = getattr(spec, "target_ref", None)
+    references = spec.target_refs or ((one,) if one is not None else ())
     if references:
         return {"targets": [_reference(reference) for reference in references]}
-    return target(spec.selector.match_labels if spec.selector is not None else None, native.namespace, beside)
+    if native.kind == "EnvoyFilter":
+        labels = spec.workload_selector.labels if spec.workload_selector is not None else None
+    else:
+        labels = spec.selector.match_labels if spec.selector is not None else None
+    return target(labels, native.namespace, beside)
 
 
 def _reference(reference: Any) -> JsonObject:  # noqa: ANN401 (PolicyTargetReference)

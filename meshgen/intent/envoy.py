@@ -95,10 +95,16 @@ class ExternalProcessor(Model):
     stat_prefix: str | None = None
 
 
-class ProxyVersions(Model):
-    """Releases of Istio whose proxies something was written for. Short: `1.30`, `1.30 - 1.32`."""
+ANY_PROXY = "any"
 
-    SHORT_SCHEMA: ClassVar[JsonObject | None] = {"type": "string", "pattern": r"^1\.[0-9]+( *- *1\.[0-9]+)?$"}
+
+class ProxyVersions(Model):
+    """Releases of Istio whose proxies something was written for. Short: `1.30`, `1.30 - 1.32`, or `any`.
+
+    `any` binds nothing, and a patch that a new release does not understand breaks its proxies: it is for what is there already.
+    """
+
+    SHORT_SCHEMA: ClassVar[JsonObject | None] = {"type": "string", "pattern": r"^(any|1\.[0-9]+( *- *1\.[0-9]+)?)$"}
 
     from_: str
     to: str
@@ -108,17 +114,26 @@ class ProxyVersions(Model):
     def _expand(cls, value: Any) -> Any:  # noqa: ANN401 (a stranger's value)
         if not isinstance(value, str):
             return value
+        if value == ANY_PROXY:
+            return {"from": ANY_PROXY, "to": ANY_PROXY}
         first, _, last = value.partition("-")
         return {"from": first.strip(), "to": (last or first).strip()}
 
     @model_validator(mode="after")
     def _check(self) -> Self:
+        if self.is_any:
+            return self
         for text in (self.from_, self.to):
             if re.fullmatch(r"1\.[0-9]{1,3}", text) is None:
                 raise broken(f"`{text}` is not a release of Istio", help="write `1.31`, or `1.30 - 1.32`", kind="value")
         if self.first > self.last:
             raise broken(f"`{self.from_}` is after `{self.to}`", kind="value")
         return self
+
+    @property
+    def is_any(self) -> bool:
+        """Whether it is for the proxies of every release."""
+        return self.from_ == self.to == ANY_PROXY
 
     @property
     def first(self) -> IstioVersion:
@@ -128,7 +143,7 @@ class ProxyVersions(Model):
     @property
     def last(self) -> IstioVersion:
         """The last release."""
-        return parse_version(self.to) or IstioVersion(1, 0)
+        return parse_version(self.to) or IstioVersion(1, 999)
 
     def to_short(self, long: JsonObject) -> JsonValue:  # noqa: ARG002 (as all models have it)
         """`1.30 - 1.32`, or the one release."""

@@ -91,6 +91,8 @@ class Wasm(Model):
     fail: Literal["open", "closed", "reload"] | None = None
     """Whether requests pass (`open`) or fail (`closed`) when the module does; `reload` starts it anew."""
     type: Literal["http", "network"] | None = None
+    object: Literal["TrafficExtension", "WasmPlugin"] | None = None
+    """What Istio is given; where absent the newest that the target has. A WasmPlugin that is there already may stay one."""
 
     @model_validator(mode="before")
     @classmethod

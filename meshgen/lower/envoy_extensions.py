@@ -112,7 +112,7 @@ def _list(values: tuple[str, ...] | None) -> list[JsonValue] | None:
 def envoy_patches(place: Place, envoy: Envoy) -> Iterator[tuple[EnvoyConfigObjectPatch, JsonPath]]:
     """Filters and raw patches with their places, each for the proxies that it was written for."""
     versions = envoy.proxy_versions
-    pattern = proxy_versions(versions.first.minor, versions.last.minor)
+    pattern = None if versions.is_any else proxy_versions(versions.first.minor, versions.last.minor)
     target = place.index.target
     if not versions.first[:2] <= target[:2] <= versions.last[:2]:
         message = (
@@ -148,7 +148,7 @@ def _filter_patch(where: Where, given: EnvoyFilterConfig) -> EnvoyConfigObjectPa
     return patches.insert_http_filter(where, value, beside=POSITIONS.get(name, name), position=position)
 
 
-def _raw_patches(place: Place, envoy: Envoy, pattern: str) -> Iterator[tuple[EnvoyConfigObjectPatch, JsonPath]]:
+def _raw_patches(place: Place, envoy: Envoy, pattern: str | None) -> Iterator[tuple[EnvoyConfigObjectPatch, JsonPath]]:
     raw = [_bound(patch, pattern) for patch in envoy.raw or ()]
     if not raw:
         return
@@ -171,8 +171,10 @@ def _raw_patches(place: Place, envoy: Envoy, pattern: str) -> Iterator[tuple[Env
         yield patch, ("spec", "envoy", "raw", position)
 
 
-def _bound(patch: JsonObject, pattern: str) -> JsonObject:
+def _bound(patch: JsonObject, pattern: str | None) -> JsonObject:
     """A patch that names no proxies is for those that all of them were written for."""
+    if pattern is None:
+        return patch
     match = patch.get("match", {})
     proxy = match.get("proxy", {}) if isinstance(match, dict) else None
     if not isinstance(match, dict) or not isinstance(proxy, dict) or "proxyVersion" in proxy:

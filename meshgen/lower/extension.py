@@ -155,7 +155,7 @@ def _wasm(place: Place, wasm: Wasm) -> Made:
     phase = None if model.phase is None else _PHASES[model.phase]
     spec: TrafficExtension | WasmPlugin
     path: JsonPath
-    if _has_traffic_extension(place.index):
+    if _has_traffic_extension(place.index) and wasm.object != "WasmPlugin":
         spec = TrafficExtension(
             selector=place.scope.selector,
             target_refs=place.target_refs,
