@@ -135,7 +135,11 @@ def _compile(root: Path, options: Options, loaded: Loaded, cluster: str, diagnos
     diagnostics += found
     checked = check(mesh, suppressions)
     unread = _unread(workspace, intents, natives)
-    diagnostics = sort_diagnostics(each for each in (*diagnostics, *checked.diagnostics) if not _is_consequence(each, unread))
+    broken = has_errors(diagnostics)
+    findings = (
+        each for each in checked.diagnostics if not (broken and each.code.of_reference and each.severity is Severity.INFO)
+    )
+    diagnostics = sort_diagnostics(each for each in (*diagnostics, *findings) if not _is_consequence(each, unread))
     failed = has_errors(diagnostics)
     return Result(
         root=root,

@@ -41,6 +41,10 @@ from meshgen.check.rules.resilience import (
     mg0602_failover_without_outlier_detection,
     mg0603_subset_policy_replaces,
     mg0604_port_policy_replaces,
+    mg0605_caller_gives_up_first,
+    mg0606_retries_multiply,
+    mg0607_version_without_rule,
+    mg0608_versions_unpinned,
 )
 from meshgen.check.rules.security import (
     mg0401_allow_everyone,
@@ -108,6 +112,10 @@ RULES: tuple[Rule, ...] = (
     mg0602_failover_without_outlier_detection.RULE,
     mg0603_subset_policy_replaces.RULE,
     mg0604_port_policy_replaces.RULE,
+    mg0605_caller_gives_up_first.RULE,
+    mg0606_retries_multiply.RULE,
+    mg0607_version_without_rule.RULE,
+    mg0608_versions_unpinned.RULE,
     mg0701_unreadable_expression.RULE,
     mg0702_unknown_attribute.RULE,
     mg0703_log_without_provider.RULE,

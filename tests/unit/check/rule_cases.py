@@ -56,6 +56,18 @@ def rule(spec: str, name: str = "catalog", namespace: str = "shop") -> str:
     return istio("DestinationRule", name, spec, namespace)
 
 
+def own_route(name: str, *rules: str) -> str:
+    """Rules of a service for itself, each without its destination."""
+    to = f"route: [{{destination: {{host: {name}}}}}]"
+    http = ", ".join(f"{{{each}, {to}}}" if each else f"{{{to}}}" for each in rules)
+    return route(f"{{hosts: [{name}], http: [{http}]}}", name)
+
+
+def sidecar_of(caller: str, callee: str) -> str:
+    hosts = f"{{egress: [{{hosts: [shop/{callee}.shop.svc.cluster.local]}}], workloadSelector: {{labels: {{app: {caller}}}}}}}"
+    return istio("Sidecar", caller, hosts)
+
+
 def gateway(servers: str, name: str = "edge", selector: str = "{istio: edge}") -> str:
     return istio("Gateway", name, f"{{selector: {selector}, servers: [{servers}]}}")
 
@@ -459,6 +471,62 @@ RESILIENCE = (
         good=rule(
             "{host: a, trafficPolicy: {outlierDetection: {}, portLevelSettings: [{port: {number: 80}, outlierDetection: {}}]}}"
         ),
+    ),
+    Case(
+        "MG0605",
+        bad=service()
+        + service("forum")
+        + sidecar_of("catalog", "forum")
+        + own_route("forum", "timeout: 10s, retries: {attempts: 2, perTryTimeout: 1s}")
+        + own_route("catalog", "timeout: 2s"),
+        place="spec.http[0].timeout",
+        message="requests to `catalog` end after 2s, and `catalog` waits up to 3s for `forum`",
+        good=service()
+        + service("forum")
+        + sidecar_of("catalog", "forum")
+        + own_route("forum", "timeout: 2s")
+        + own_route("catalog", "timeout: 2s", ""),
+    ),
+    Case(
+        "MG0606",
+        bad=service()
+        + service("forum")
+        + sidecar_of("catalog", "forum")
+        + own_route("catalog", "retries: {attempts: 3}")
+        + own_route("forum", "retries: {attempts: 3}"),
+        place="spec.http[0].retries",
+        message="one request to `catalog` may become 16 at `forum`",
+        good=service()
+        + service("forum")
+        + sidecar_of("catalog", "forum")
+        + own_route("catalog", "retries: {attempts: 0}")
+        + own_route("forum", "retries: {attempts: 3}"),
+    ),
+    Case(
+        "MG0607",
+        bad=service()
+        + route("{hosts: [catalog], http: [{route: [{destination: {host: catalog, subset: v1}}]}]}")
+        + rule("{host: catalog, subsets: [{name: v1}, {name: v2}]}"),
+        place="spec.subsets[1]",
+        message="no rule sends to subset `v2` of `catalog`",
+        good=service()
+        + route(
+            "{hosts: [catalog], http: [{route: [{destination: {host: catalog, subset: v1}, weight: 100},"
+            " {destination: {host: catalog, subset: v2}, weight: 0}]}]}"
+        )
+        + rule("{host: catalog, subsets: [{name: v1}, {name: v2}]}"),
+    ),
+    Case(
+        "MG0608",
+        bad=service()
+        + deployment("catalog")
+        + deployment("catalog", version="v2")
+        + rule("{host: catalog, subsets: [{name: v1, labels: {version: v1}}, {name: v2, labels: {version: v2}}]}"),
+        place="spec.subsets",
+        message="requests to `catalog` go to all of `v1`, `v2`, for no rule chooses among them",
+        good=service()
+        + deployment("catalog")
+        + rule("{host: catalog, subsets: [{name: v1, labels: {version: v1}}, {name: v2, labels: {version: v2}}]}"),
     ),
 )
 

@@ -221,7 +221,7 @@ def test_an_output_path_outside_of_the_project_is_refused(project: Path):
 
 
 def test_standard_input_is_compiled_to_standard_output(empty: Path):
-    result = run("compile", "-", stdin=SERVICE)
+    result = run("compile", "-q", "-", stdin=SERVICE)
     assert (result.exit_code, result.stderr) == (0, "")
     assert result.stdout.count("kind: ") == 2
     assert tree(empty) == {}
