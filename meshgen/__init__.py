@@ -76,6 +76,9 @@ if TYPE_CHECKING:
     from meshgen.intent.cluster import Cluster as Cluster
     from meshgen.intent.cluster import ClusterAuthority as ClusterAuthority
     from meshgen.intent.cluster import EastWest as EastWest
+    from meshgen.intent.core_objects import CoreObjects as CoreObjects
+    from meshgen.intent.core_objects import CoreService as CoreService
+    from meshgen.intent.core_objects import CoreServiceAccount as CoreServiceAccount
     from meshgen.intent.envoy import Envoy as Envoy
     from meshgen.intent.envoy import EnvoyFilterConfig as EnvoyFilterConfig
     from meshgen.intent.envoy import ExternalProcessor as ExternalProcessor
@@ -200,6 +203,11 @@ if TYPE_CHECKING:
     from meshgen.intent.service import Service as Service
     from meshgen.intent.service import Version as Version
     from meshgen.intent.service import Workload as Workload
+    from meshgen.intent.sidecar import InboundListener as InboundListener
+    from meshgen.intent.sidecar import OutboundListener as OutboundListener
+    from meshgen.intent.sidecar import Sidecar as Sidecar
+    from meshgen.intent.sidecar import SidecarSettings as SidecarSettings
+    from meshgen.intent.sidecar import UnknownHosts as UnknownHosts
     from meshgen.intent.target import TargetReference as TargetReference
     from meshgen.intent.telemetry import Telemetry as Telemetry
     from meshgen.intent.traffic import BackendUtilization as BackendUtilization
@@ -256,6 +264,7 @@ _PARTS = {
     "authentication": "Authentication JwtIssuer MutualTls TokenHeader",
     "canary": "Canary CanaryStep Stickiness",
     "cluster": "Cluster ClusterAuthority EastWest",
+    "core_objects": "CoreObjects CoreService CoreServiceAccount",
     "external_service": "ExternalEndpoint ExternalService TlsOrigination",
     "gateway": "CertificateFiles Gateway GatewayWorkload Listener ServerTls",
     "gateway_deployment": "Autoscaling DisruptionBudget GatewayDeployment GatewayPort GatewayService Resources",
@@ -290,6 +299,7 @@ _PARTS = {
     "route": "Route",
     "rule": "Rule Share TcpRule TlsRule",
     "service": "Call Endpoint Port Service Version Workload",
+    "sidecar": "InboundListener OutboundListener Sidecar SidecarSettings UnknownHosts",
     "target": "TargetReference",
     "telemetry": "Telemetry",
     "traffic": (

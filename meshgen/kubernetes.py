@@ -14,6 +14,9 @@ from msgspec import Struct, field
 from meshgen.diagnostics import UNKNOWN, JsonPath, Origin
 from meshgen.json import JsonObject
 
+EXPORT_TO = "networking.istio.io/exportTo"
+"""The annotation by which a core Service says who sees it."""
+
 
 class _Fact(Struct, frozen=True, kw_only=True, rename="camel"):
     """Lenient by default: unknown fields are ignored."""

@@ -22,7 +22,9 @@ from meshgen.diagnostics.catalogue.live import (
 from meshgen.diff.changes import Changes, ObjectKey
 from meshgen.diff.normalise import without_server_fields
 from meshgen.diff.objects import Comparable, diff_objects, key_of, value_of
-from meshgen.istio.kinds import KINDS, Kind
+from meshgen.diff.served import SERVED, Served
+from meshgen.diff.stated import stated_object
+from meshgen.istio.kinds import KINDS
 from meshgen.json import JsonObject
 from meshgen.kubernetes import OwnedElsewhere
 
@@ -44,6 +46,9 @@ class LiveObjects:
 
     def tells_of(self, key: ObjectKey) -> bool:
         """Whether an object that is not among these is known not to be in the cluster."""
+        kind = SERVED.get(key.kind)
+        if kind is None or kind.group != key.group:
+            return False
         return (key.kind, "*") in self.read or (key.kind, key.namespace) in self.read
 
 
@@ -71,7 +76,7 @@ def diff_live(
             notes.append(_left_alone(key, owner))
             wanted.pop(key, None)
         else:
-            kept = without_server_fields(value, value_of(wanted[key]) if key in wanted else None)
+            kept = _compared(value, value_of(wanted[key]) if key in wanted else None)
             pointers = theirs.get(key)
             before.append(kept if pointers is None else without_fields(kept, pointers))
             if pointers is not None and key in wanted:
@@ -92,6 +97,12 @@ def _without(value: JsonObject, path: Sequence[str]) -> JsonObject:
         return {key: item for key, item in value.items() if key != first}
     inner = value.get(first)
     return {**value, first: _without(inner, rest)} if isinstance(inner, dict) else value
+
+
+def _compared(live: JsonObject, compiled: JsonObject | None) -> JsonObject:
+    """What is compared of a live object: of one that is not Istio's only what the compiled object states."""
+    kept = without_server_fields(live, compiled)
+    return kept if compiled is None or str(live.get("kind")) in KINDS else stated_object(kept, compiled)
 
 
 def _left_alone(key: ObjectKey, owner: str) -> Diagnostic:
@@ -123,7 +134,7 @@ def _other_owner(value: JsonObject) -> str:
 def read_cluster(
     kubeconfig: str, context: str | None = None, kinds: Iterable[str] = tuple(KINDS), namespaces: Sequence[str] = ()
 ) -> tuple[LiveObjects, tuple[Diagnostic, ...]]:
-    """The live objects of these kinds (of Istio's; others are left out), and what could not be read.
+    """The live objects of these kinds (those of `SERVED`; others are left out), and what could not be read.
 
     `context` is the kubeconfig's current one if None. Without `namespaces` all are read, which takes the right to list in the
     whole cluster.
@@ -135,10 +146,14 @@ def read_cluster(
     objects: list[JsonObject] = []
     read: set[tuple[str, str]] = set()
     diagnostics: list[Diagnostic] = []
-    places = [(kind, namespace) for kind in sorted(KINDS.keys() & set(kinds)) for namespace in sorted(namespaces) or ["*"]]
+    places = [
+        (kind, namespace)
+        for kind in sorted(SERVED.keys() & set(kinds))
+        for namespace in (sorted(namespaces) if SERVED[kind].namespaced else []) or ["*"]
+    ]
     with client:
         for kind, namespace in places:
-            found = _read(client, KINDS[kind], namespace, origin)
+            found = _read(client, SERVED[kind], namespace, origin)
             if isinstance(found, list):
                 objects += found
             else:
@@ -169,24 +184,29 @@ def _connect(kubeconfig: str, context: str | None, origin: Origin) -> Client | D
         return BAD_KUBECONFIG.at(origin, "the file is no complete kubeconfig", help="a context names a cluster and a user")
 
 
-def _read(client: Client, kind: Kind, namespace: str, origin: Origin) -> list[JsonObject] | Diagnostic:
+def _read(client: Client, kind: Served, namespace: str, origin: Origin) -> list[JsonObject] | Diagnostic:
     """The objects of a kind; older clusters do not serve the newest version."""
     for version in kind.versions:
         found = _list(client, kind, version, namespace, origin)
         if found is not None:
             return found
-    return KIND_NOT_INSTALLED.at(origin, f"the cluster has no `{kind.plural}.{kind.group}`", help="install Istio's CRDs")
+    hint = "install Istio's CRDs" if kind.name in KINDS else f"install what serves `{kind.group}`" if kind.group else ""
+    return KIND_NOT_INSTALLED.at(origin, f"the cluster has no `{kind.resource}`", help=hint)
 
 
-def _list(client: Client, kind: Kind, version: str, namespace: str, origin: Origin) -> list[JsonObject] | Diagnostic | None:
+def _list(client: Client, kind: Served, version: str, namespace: str, origin: Origin) -> list[JsonObject] | Diagnostic | None:
     """The objects of a kind in one version; None where the server does not serve it."""
     import httpx2  # noqa: PLC0415 - as in _connect
     from lightkube.core.exceptions import ConfigError  # noqa: PLC0415 - as in _connect
-    from lightkube.generic_resource import create_namespaced_resource  # noqa: PLC0415 - as in _connect
+    from lightkube.generic_resource import create_global_resource, create_namespaced_resource  # noqa: PLC0415 - as in _connect
 
-    resource = create_namespaced_resource(kind.group, version, kind.name, kind.plural)
     try:
-        pages: Any = client.list(resource, namespace=namespace, chunk_size=_PAGE)
+        pages: Any
+        if kind.namespaced:
+            resource = create_namespaced_resource(kind.group, version, kind.name, kind.plural)
+            pages = client.list(resource, namespace=namespace, chunk_size=_PAGE)
+        else:
+            pages = client.list(create_global_resource(kind.group, version, kind.name, kind.plural), chunk_size=_PAGE)
         return [_complete(dict(item), kind, version) for item in pages]
     except httpx2.HTTPStatusError as error:
         return _refusal(error.response.status_code, _one_line(error), kind, namespace, origin)
@@ -198,13 +218,14 @@ def _list(client: Client, kind: Kind, version: str, namespace: str, origin: Orig
         return CLUSTER_ANSWER.at(origin, f"the answer to a list of `{kind.plural}` cannot be read: {_one_line(error)}")
 
 
-def _complete(item: JsonObject, kind: Kind, version: str) -> JsonObject:
+def _complete(item: JsonObject, kind: Served, version: str) -> JsonObject:
     """API servers may leave kind and version out of the items of a list."""
-    return {"apiVersion": f"{kind.group}/{version}", "kind": kind.name, **item}
+    api_version = f"{kind.group}/{version}" if kind.group else version
+    return {"apiVersion": api_version, "kind": kind.name, **item}
 
 
-def _refusal(status: int, reason: str, kind: Kind, namespace: str, origin: Origin) -> Diagnostic | None:
-    what = f"`{kind.plural}.{kind.group}` in " + ("all namespaces" if namespace == "*" else f"namespace `{namespace}`")
+def _refusal(status: int, reason: str, kind: Served, namespace: str, origin: Origin) -> Diagnostic | None:
+    what = f"`{kind.resource}` in " + ("all namespaces" if namespace == "*" else f"namespace `{namespace}`")
     if status == 404:
         return None
     if status in (401, 403):

@@ -1,6 +1,6 @@
 """What is written differently and means the same, and what an API server and its tools add to an object.
 
-Istio's CRDs have no defaults, so an API server adds nothing to a `spec`.
+Istio's CRDs have no defaults, so an API server adds nothing to a `spec`; what it adds to other objects `stated.py` leaves out.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import Any
 import msgspec.inspect
 
 from meshgen.diff.changes import ABSENT, MaybeJson
+from meshgen.diff.stated import quantity
 from meshgen.istio.kinds import KINDS
 from meshgen.istio.struct import DURATION_PATTERN
 from meshgen.json import JsonObject, JsonValue
@@ -98,8 +99,18 @@ def same_meaning(kind: str, path: tuple[str, ...], before: MaybeJson, after: May
     if isinstance(before, str) and isinstance(after, str):
         if path == ("apiVersion",):
             return before.rpartition("/")[0] == after.rpartition("/")[0]
-        return before == after or (is_duration(kind, path) and _nanoseconds(before) == _nanoseconds(after))
-    return False
+        if before == after or (is_duration(kind, path) and _nanoseconds(before) == _nanoseconds(after)):
+            return True
+    return _is_resource(path) and _amount(before) == _amount(after)
+
+
+def _is_resource(path: tuple[str, ...]) -> bool:
+    """Whether a field holds what a container asks for or may use."""
+    return path[-3:-2] == ("resources",) and path[-2] in {"requests", "limits"}
+
+
+def _amount(value: JsonValue) -> object:
+    return value if (found := quantity(str(value))) is None else found
 
 
 def _nanoseconds(text: str) -> int | str:

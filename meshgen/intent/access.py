@@ -9,6 +9,7 @@ from meshgen.intent.leaves import Labels, Pattern, PortNumber
 from meshgen.intent.model import Many, Model, broken
 from meshgen.intent.reference import GatewayName, ServiceName
 from meshgen.intent.shorts import LIST, ONE_OR_MANY, Short
+from meshgen.intent.target import TargetReference
 from meshgen.json import JsonObject, JsonValue
 
 
@@ -23,12 +24,19 @@ class JwtCaller(Model):
     presenter: Annotated[Many[Pattern], LIST] | None = None
 
 
+def check_any_trust_domain(service_account: str | None, any_trust_domain: bool | None) -> None:
+    """Raises where `anyTrustDomain` stands without a service account."""
+    if any_trust_domain and service_account is None:
+        raise broken("`anyTrustDomain` is about a `serviceAccount`", kind="missing", help="add the account", at="anyTrustDomain")
+
+
 class NotCaller(Model):
     """One thing that a caller must not be."""
 
     SHORT_SCHEMA: ClassVar[JsonObject | None] = {"type": "string", "description": "A service account of the same namespace."}
 
     service_account: str | None = None
+    any_trust_domain: Literal[True] | None = None
     namespace: str | None = None
     principal: str | None = None
     request_principal: str | None = None
@@ -43,7 +51,9 @@ class NotCaller(Model):
 
     @model_validator(mode="after")
     def _some(self) -> Self:
-        given = self.model_fields_set - {"namespace"} if self.service_account is not None else self.model_fields_set
+        check_any_trust_domain(self.service_account, self.any_trust_domain)
+        beside = {"namespace", "any_trust_domain"} if self.service_account is not None else set()
+        given = self.model_fields_set - beside
         if len(given) != 1:
             raise broken("each entry of `not` says one thing that a caller must not be", kind="exclusive")
         return self
@@ -64,6 +74,8 @@ class Caller(Model):
 
     service_account: str | None = None
     """A service account, of `namespace`, or of the intent's own namespace."""
+    any_trust_domain: Literal[True] | None = None
+    """The service account of that name in whatever trust domain (Istio: `serviceAccounts`); else that of the mesh's own."""
     service: ServiceName | None = None
     """The service account that a Service of the mesh runs as."""
     gateway: GatewayName | None = None
@@ -102,6 +114,7 @@ class Caller(Model):
             raise broken("`anyone` is everybody: it narrows nothing that stands beside it", kind="exclusive")
         if not self.model_fields_set:
             raise broken("a caller says who it is", help="write `{anyone: true}` for everybody")
+        check_any_trust_domain(self.service_account, self.any_trust_domain)
         if self.jwt is not None and self.jwt.issuer and self.request_principal:
             raise broken("a caller has a `requestPrincipal` or a `jwt.issuer`, not both", kind="exclusive")
         return self
@@ -222,6 +235,8 @@ class Access(Intent):
     workload: Target | None = None
     mesh: Literal[True] | None = None
     """The whole mesh: the policy goes to the root namespace."""
+    targets: Annotated[Many[TargetReference], LIST] | None = None
+    """Gateways of the Gateway API, and Services or ServiceEntries behind a waypoint, of this namespace (Istio: `targetRefs`)."""
     default: Literal["allow", "deny"] | None = None
     allow: Annotated[Many[AccessRule], LIST] | None = None
     deny: Annotated[Many[AccessRule], LIST] | None = None

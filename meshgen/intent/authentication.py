@@ -11,6 +11,7 @@ from meshgen.intent.leaves import Duration
 from meshgen.intent.model import Many, Model, broken
 from meshgen.intent.reference import GatewayName, ServiceName
 from meshgen.intent.shorts import LIST
+from meshgen.intent.target import TargetReference
 from meshgen.json import JsonObject, JsonValue
 
 Mode = Literal["strict", "permissive", "disable", "unset"]
@@ -127,6 +128,8 @@ class Authentication(Intent):
     workload: Target | None = None
     mesh: Literal[True] | None = None
     """The whole mesh: the objects go to the root namespace."""
+    targets: Annotated[Many[TargetReference], LIST] | None = None
+    """For `jwt` alone: Gateways of the Gateway API, and Services or ServiceEntries behind a waypoint (Istio: `targetRefs`)."""
     mtls: MutualTls | None = None
     jwt: Annotated[Many[JwtIssuer], LIST] | None = None
 
@@ -139,6 +142,8 @@ class Authentication(Intent):
         check_target(self)
         if self.mtls is None and self.jwt is None:
             raise broken("an Authentication says something", help="write `mtls:` or `jwt:`")
+        if self.mtls is not None and self.targets is not None:
+            raise broken("`mtls` is a matter of Pods, not of `targets`", kind="exclusive", help="write two Authentications")
         selects = self.service or self.gateway or self.workload
         if self.mtls is not None and self.mtls.ports and not selects:
             raise broken("`mtls.ports` needs a service, a gateway or a workload", help="Istio takes ports with a selector only")

@@ -106,14 +106,16 @@ class ServerTls(Model):
         return long["mode"] if len(long) == 1 else long
 
 
-def _protocol(value: Any) -> Any:  # noqa: ANN401 (a stranger's value)
+def protocol_name(value: Any) -> Any:  # noqa: ANN401 (a stranger's value)
+    """A protocol in Istio's own spelling; any other value as it is."""
     if not isinstance(value, str):
         return value
     known = parse_protocol(value)
     return value if known is Protocol.UNSUPPORTED else known.value
 
 
-def _known(value: str) -> str:
+def known_protocol(value: str) -> str:
+    """The protocol, if Istio knows it."""
     if parse_protocol(value) is Protocol.UNSUPPORTED:
         raise broken(
             f"`{value}` is not a protocol", help="write one of `HTTP`, `HTTPS`, `HTTP2`, `GRPC`, `TCP`, `TLS`", kind="value"
@@ -144,7 +146,7 @@ class Listener(Model):
     certificates: dict[GatewayHost, str] | None = None
     """Hosts with a certificate each, chosen by SNI: `{shop.example.com: shop-cert}`, names of Secrets. Each host gets a server of
     its own, with all else that `tls` says; mode `simple` where that is absent."""
-    protocol: Annotated[str, BeforeValidator(_protocol), AfterValidator(_known)] | None = None
+    protocol: Annotated[str, BeforeValidator(protocol_name), AfterValidator(known_protocol)] | None = None
     name: str | None = None
     """A name for the listener (Istio: `servers[].name`)."""
     port_name: str | None = None

@@ -14,6 +14,7 @@ from meshgen.intent.mirror import Mirror
 from meshgen.intent.proxy import Proxy
 from meshgen.intent.route import Route
 from meshgen.intent.service import Service
+from meshgen.intent.sidecar import Sidecar
 from meshgen.intent.telemetry import Telemetry
 from meshgen.intent.traffic_policy import TrafficPolicy
 from meshgen.intent.virtual_machines import VirtualMachines
@@ -32,6 +33,7 @@ KINDS: dict[str, type[Intent]] = {
         Proxy,
         Route,
         Service,
+        Sidecar,
         Telemetry,
         TrafficPolicy,
         VirtualMachines,

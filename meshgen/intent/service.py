@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
 from pydantic import AfterValidator, model_validator
 
+from meshgen.intent.core_objects import CoreObjects
 from meshgen.intent.kind import Intent
 from meshgen.intent.leaves import DnsLabel, Host, Labels, PortNumber
 from meshgen.intent.mesh_proxy import WorkloadProxy
@@ -12,6 +13,7 @@ from meshgen.intent.model import Many, Model, broken
 from meshgen.intent.reference import destination_from_text, destination_to_text, from_service
 from meshgen.intent.rule import Rule, TcpRule, TlsRule, in_service
 from meshgen.intent.shorts import LIST
+from meshgen.intent.sidecar import SidecarSettings
 from meshgen.intent.traffic import Traffic
 from meshgen.json import JsonObject, JsonValue
 from meshgen.values import Protocol, is_ip, parse_protocol, protocol_of_port
@@ -206,8 +208,8 @@ class Service(Intent):
     """A service of the mesh.
 
     Gives a DestinationRule (for versions and `traffic`), a VirtualService for the mesh (for its own rules and the canaries and
-    mirrors over it) and a Sidecar (for `calls`); and it counts as a core Service, with the Pods of the endpoints that its
-    versions name.
+    mirrors over it), a Sidecar (for `calls` and `sidecar`) and core objects (for `kubernetes`); and it counts as a core Service,
+    with the Pods of the endpoints that its versions name.
     """
 
     KIND: ClassVar[str] = "Service"
@@ -222,6 +224,10 @@ class Service(Intent):
     """Addresses of a service without versions."""
     calls: Many[Call] | None = None
     """The services that it depends on. Its Sidecar shows these, those whose Access names it, and the root namespace; no more."""
+    sidecar: SidecarSettings | None = None
+    """What its Pods' proxies listen on and let out, besides `calls`."""
+    kubernetes: CoreObjects | None = None
+    """The core Service and ServiceAccount, for who has no other source for them. Nothing where absent."""
     traffic: Traffic | None = None
     """How clients treat it."""
     routes: Annotated[Many[Rule], AfterValidator(in_service)] | None = None

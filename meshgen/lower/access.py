@@ -61,7 +61,7 @@ class _Writer:
 
     def nothing(self) -> Made:
         """A policy without rules allows nothing; for a namespace its spec is empty. An absent action is ALLOW."""
-        return self._make(istio.AuthorizationPolicy(selector=self.scope.selector), "", {})
+        return self._make(istio.AuthorizationPolicy(selector=self.scope.selector, target_refs=self.scope.targets), "", {})
 
     def policy(
         self, action: Action, key: str, rules: Sequence[tuple[int, AccessRule]], suffix: str, provider: str | None = None
@@ -76,6 +76,7 @@ class _Writer:
                 written.append(each)
         spec = istio.AuthorizationPolicy(
             selector=self.scope.selector,
+            target_refs=self.scope.targets,
             action=action,
             provider=None if provider is None else NamedReference(name=provider),
             rules=tuple(written),
@@ -116,17 +117,19 @@ class _Writer:
             principal = self._declared(caller, place)
             if principal is None:
                 return None
-        elif caller.service_account is not None:
+        elif caller.service_account is not None and not caller.any_trust_domain:
             principal = self._principal(caller.namespace or self.access.model.namespace, caller.service_account)
         namespace = caller.namespace if caller.service_account is None else None
         excluded = [self._excluded(each) for each in caller.not_ or ()]
         return istio.Source(
             principals=_one(principal),
+            service_accounts=_one(self._account(caller)),
             namespaces=_one(namespace),
             trust_domains=_one(caller.trust_domain),
             ip_blocks=_one(caller.ip),
             remote_ip_blocks=_one(caller.remote_ip),
             request_principals=_one(caller.request_principal or _request_principal(caller.jwt)),
+            not_service_accounts=_some(excluded, "service_account"),
             not_principals=_some(excluded, "principal"),
             not_namespaces=_some(excluded, "namespace"),
             not_trust_domains=_some(excluded, "trust_domain"),
@@ -136,9 +139,16 @@ class _Writer:
         )
 
     def _excluded(self, caller: NotCaller) -> dict[str, str | None]:
+        if caller.any_trust_domain:
+            return {"service_account": self._account(caller)}
         if caller.service_account is not None:
             return {"principal": self._principal(caller.namespace or self.access.model.namespace, caller.service_account)}
         return dict(caller)
+
+    def _account(self, caller: Caller | NotCaller) -> str | None:
+        """An account whatever its trust domain."""
+        namespace = caller.namespace or self.access.model.namespace
+        return f"{namespace}/{caller.service_account}" if caller.any_trust_domain else None
 
     def _principal(self, namespace: str, account: str) -> str:
         return f"{self.index.trust_domain}/ns/{namespace}/sa/{account}"

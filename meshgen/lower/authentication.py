@@ -52,7 +52,7 @@ def _peer(authentication: IntentObject[Authentication], mtls: MutualTls, scope: 
 
 
 def _request(authentication: IntentObject[Authentication], issuers: tuple[JwtIssuer, ...], scope: Scope) -> Made:
-    spec = request.RequestAuthentication(selector=scope.selector, jwt_rules=tuple(map(_rule, issuers)))
+    spec = request.RequestAuthentication(selector=scope.selector, target_refs=scope.targets, jwt_rules=tuple(map(_rule, issuers)))
     origins: dict[JsonPath, Origin] = {
         ("spec", "jwtRules", position): authentication.at("spec", "jwt", position) for position in range(len(issuers))
     }

@@ -58,7 +58,8 @@ def _guards(index: Index) -> Mapping[ServiceKey, list[IntentObject[Access]]]:
 
 
 def _is_wide(access: Access) -> bool:
-    return access.service is None and access.gateway is None and not access.mesh and access.allow is not None
+    narrow = access.service is not None or access.gateway is not None or access.mesh or access.targets is not None
+    return not narrow and access.allow is not None
 
 
 def _admits(access: IntentObject[Access], caller: ServiceKey, index: Index) -> bool:

@@ -20,8 +20,7 @@ from meshgen.lower.draft import unknown_version
 from meshgen.lower.envoy_patches import Context, Position, Where
 from meshgen.lower.index import Index, ServiceKey, host_of
 from meshgen.lower.result import Report
-from meshgen.lower.target import Scope
-from meshgen.lower.telemetry import target_reference
+from meshgen.lower.target import Scope, target_reference
 from meshgen.values import parse_duration
 
 _CONTEXTS: Final[dict[str | None, tuple[Context, ...]]] = {

@@ -35,7 +35,8 @@ def with_intents(facts: core.CoreFacts, index: Index, report: Report) -> core.Co
     found = _Found()
     for key, service in index.services.items():
         _check(service, index.core_services.get(key), report)
-        if key not in index.core_services and service.model.ports:
+        asked = service.model.kubernetes is not None and service.model.kubernetes.service is not None
+        if key not in index.core_services and service.model.ports and not asked:  # the object that it gives is the fact
             found.services.append(_service(service, service.model.ports))
         _workloads(service, key, index, found)
     found.owners += _gateway_workloads(index)
@@ -106,15 +107,19 @@ def workload_port(port: Port, model: Service) -> int | str | None:
 
 
 def _port(port: Port, target: int | str | None) -> core.ServicePort:
-    protocol = Protocol(port.protocol)
-    named = protocol_of_port(port.name)
     return core.ServicePort(
         name=port.name,
         port=port.port,
-        protocol="UDP" if protocol is Protocol.UDP else "TCP",
+        protocol="UDP" if Protocol(port.protocol) is Protocol.UDP else "TCP",
         target_port=target,
-        app_protocol=None if named is protocol or protocol is Protocol.UDP else protocol.value.lower(),
+        app_protocol=app_protocol(port),
     )
+
+
+def app_protocol(port: Port) -> str | None:
+    """`appProtocol` of a core Service's port, where its name does not say what it speaks."""
+    protocol = Protocol(port.protocol)
+    return None if protocol_of_port(port.name) is protocol or protocol is Protocol.UDP else protocol.value.lower()
 
 
 def _workloads(service: IntentObject[Service], key: ServiceKey, index: Index, found: _Found) -> None:

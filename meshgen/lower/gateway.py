@@ -79,12 +79,12 @@ def protocol_of(listener: Listener) -> str:
 def _servers(listener: Listener, taken: set[str]) -> Iterator[tuple[istio.Server, JsonPath]]:
     """The servers of a listener, and where in it each was written: one for each certificate."""
     if listener.certificates is None:
-        tls = None if listener.tls is None else _tls(listener.tls)
+        tls = None if listener.tls is None else server_tls(listener.tls)
         if listener.redirect_to_https:
             tls = ServerTLSSettings(https_redirect=True)
         yield _server(listener, listener.hosts or (), tls, taken), ()
         return
-    common = ServerTLSSettings(mode="SIMPLE") if listener.tls is None else _tls(listener.tls)
+    common = ServerTLSSettings(mode="SIMPLE") if listener.tls is None else server_tls(listener.tls)
     for host, credential in listener.certificates.items():
         yield _server(listener, (host,), replace(common, credential_name=credential), taken), ("certificates", host)
 
@@ -120,7 +120,8 @@ def _files(files: CertificateFiles) -> TLSCertificate:
     )
 
 
-def _tls(tls: ServerTls) -> ServerTLSSettings:
+def server_tls(tls: ServerTls) -> ServerTLSSettings:
+    """`tls` of a server or listener."""
     return ServerTLSSettings(
         mode=_MODES[tls.mode],
         credential_name=tls.credential,

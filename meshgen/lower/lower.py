@@ -23,6 +23,7 @@ from meshgen.lower.calls import check_calls
 from meshgen.lower.changes import Changes
 from meshgen.lower.cluster_files import cluster_files
 from meshgen.lower.clusters import check_clusters, cluster_objects, networks_of, with_cluster
+from meshgen.lower.core_objects import core_objects
 from meshgen.lower.destination_rule import destination_rules, traffic_policies
 from meshgen.lower.egress import egress_objects, find_ways
 from meshgen.lower.extension import extensions, tap_requests
@@ -132,6 +133,7 @@ def _objects(index: Index, report: Report, engines: Engines | None) -> Iterator[
     yield from egress_objects(index)
     yield from sidecars(index, report)
     yield from service_proxies(index, report)
+    yield from core_objects(index, report)
     yield from authentications(index, report)
     yield from authorization_policies(index, report)
     yield from virtual_machines(index)

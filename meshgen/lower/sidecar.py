@@ -3,58 +3,142 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Literal
+
+from msgspec.structs import replace
 
 from meshgen.diagnostics import JsonPath, Origin, Related
 from meshgen.diagnostics.catalogue.lower import NO_WORKLOAD
 from meshgen.intent.access import Access
 from meshgen.intent.decode import IntentObject
 from meshgen.intent.extension import Extension
+from meshgen.intent.kind import Intent
 from meshgen.intent.reference import split_service
 from meshgen.intent.service import Call, Service
+from meshgen.intent.sidecar import InboundListener, OutboundListener, Sidecar, SidecarSettings, UnknownHosts
 from meshgen.istio import sidecar as istio
 from meshgen.istio.hosts import covering
+from meshgen.lower.destination_rule import connection_pool
+from meshgen.lower.draft import Resolver
 from meshgen.lower.extension_place import called, concerns
+from meshgen.lower.gateway import server_tls
 from meshgen.lower.index import Index, ServiceKey, host_of
 from meshgen.lower.result import Made, Report, make
 
+_CAPTURES: dict[str, Literal["DEFAULT", "IPTABLES", "NONE"]] = {"default": "DEFAULT", "iptables": "IPTABLES", "none": "NONE"}
+_POLICIES: dict[str, Literal["REGISTRY_ONLY", "ALLOW_ANY"]] = {"registryOnly": "REGISTRY_ONLY", "allowAny": "ALLOW_ANY"}
+
 
 def sidecars(index: Index, report: Report) -> Iterator[Made]:
-    """One for each service that declares its calls, be it none."""
-    declaring = [(key, service) for key, service in index.services.items() if service.model.calls is not None]
-    admitted = _admitted(index) if declaring else {}
+    """One for each service that declares its calls, be it none, or says what its sidecars do; and one for each Sidecar."""
+    declaring = [(key, found) for key, found in index.services.items() if found.model.calls is not None or found.model.sidecar]
+    admitted = _admitted(index) if any(found.model.calls is not None for _, found in declaring) else {}
     for key, service in declaring:
         labels = index.labels_of(key)
         if labels:
-            yield _sidecar(key, service, labels, admitted.get(key, {}), index)
-        else:
-            message = f"Service `{key[1]}` declares its calls, and nothing says which Pods it has"
-            hint = f"add `workload: {{selector: {{app: {key[1]}}}}}`, or the core Service to the tree"
-            related = [Related(service.origin, "declared here")]
-            report.append(NO_WORKLOAD.at(service.at("spec", "calls"), message, help=hint, related=related))
+            yield _of_service(key, service, labels, admitted.get(key, {}), index, report)
+            continue
+        field, says = ("calls", "declares its calls") if service.model.calls is not None else ("sidecar", "has a `sidecar`")
+        message = f"Service `{key[1]}` {says}, and nothing says which Pods it has"
+        hint = f"add `workload: {{selector: {{app: {key[1]}}}}}`, or the core Service to the tree"
+        related = [Related(service.origin, "declared here")]
+        report.append(NO_WORKLOAD.at(service.at("spec", field), message, help=hint, related=related))
+    for sidecar in index.of(Sidecar):
+        yield _of_sidecar(sidecar, index, report)
 
 
-def _sidecar(
+def _of_service(
     key: ServiceKey,
     service: IntentObject[Service],
     labels: Mapping[str, str],
     admitted: Mapping[ServiceKey, Origin],
     index: Index,
+    report: Report,
 ) -> Made:
     namespace = key[0]
     hosts: dict[str, Origin] = {}
-    for position, call in enumerate(service.model.calls or ()):
-        hosts.setdefault(_egress_host(call, namespace, index), service.item("spec", "calls", position))
-    for callee, origin in sorted(admitted.items(), key=lambda item: item[0]):
-        hosts.setdefault(f"{callee[0]}/{host_of(callee)}", origin)
-    hosts.setdefault(f"{index.root_namespace}/*", service.item("spec", "calls"))
-    origins: dict[JsonPath, Origin] = {
-        ("spec", "egress", 0, "hosts", position): origin for position, origin in enumerate(hosts.values())
-    }
-    spec = istio.Sidecar(
-        workload_selector=istio.NetworkingWorkloadSelector(labels=dict(labels)),
-        egress=(istio.IstioEgressListener(hosts=tuple(hosts)),),
+    if service.model.calls is not None:
+        for position, call in enumerate(service.model.calls):
+            hosts.setdefault(_egress_host(call, namespace, index), service.item("spec", "calls", position))
+        for callee, origin in sorted(admitted.items(), key=lambda item: item[0]):
+            hosts.setdefault(f"{callee[0]}/{host_of(callee)}", origin)
+        hosts.setdefault(f"{index.root_namespace}/*", service.item("spec", "calls"))
+    settings = service.model.sidecar or SidecarSettings()
+    origins = _origins(service, ("spec", "sidecar"), settings)
+    first = len(settings.outbound or ())
+    for position, origin in enumerate(hosts.values()):
+        origins["spec", "egress", first, "hosts", position] = origin
+    resolver = Resolver(service, None, index, report)
+    return make(service, _spec(labels, settings, tuple(hosts), resolver, ("spec", "sidecar")), origins=origins)
+
+
+def _of_sidecar(sidecar: IntentObject[Sidecar], index: Index, report: Report) -> Made:
+    model, resolver = sidecar.model, Resolver(sidecar, None, index, report)
+    origins = _origins(sidecar, ("spec",), model.settings)
+    origins["spec", "egress", len(model.outbound or ())] = sidecar.at("spec", "sees")
+    labels = None if model.workload is None else model.workload.selector
+    return make(sidecar, _spec(labels, model.settings, model.sees or (), resolver, ("spec",)), origins=origins)
+
+
+def _origins(intent: IntentObject[Intent], path: JsonPath, settings: SidecarSettings) -> dict[JsonPath, Origin]:
+    origins: dict[JsonPath, Origin] = {}
+    for name, field, listeners in (("ingress", "inbound", settings.inbound), ("egress", "outbound", settings.outbound)):
+        for position in range(len(listeners or ())):
+            origins["spec", name, position] = intent.at(*path, field, position)
+    return origins
+
+
+def _spec(
+    labels: Mapping[str, str] | None, settings: SidecarSettings, hosts: tuple[str, ...], resolver: Resolver, path: JsonPath
+) -> istio.Sidecar:
+    """`spec`; the listener for all hosts comes last, as Istio asks."""
+    egress = [_outbound(listener) for listener in settings.outbound or ()]
+    if hosts:
+        egress.append(istio.IstioEgressListener(hosts=hosts))
+    inbound = settings.inbound
+    return istio.Sidecar(
+        workload_selector=None if labels is None else istio.NetworkingWorkloadSelector(labels=dict(labels)),
+        ingress=None if inbound is None else tuple(map(_inbound, inbound)),
+        egress=tuple(egress) or None,
+        outbound_traffic_policy=_unknown_hosts(settings.unknown_hosts, resolver, path),
+        inbound_connection_pool=connection_pool(settings.inbound_connections),
     )
-    return make(service, spec, origins=origins)
+
+
+def _inbound(listener: InboundListener) -> istio.IstioIngressListener:
+    return istio.IstioIngressListener(
+        port=_port(listener.port, listener),
+        bind=listener.bind,
+        capture_mode=None if listener.capture is None else _CAPTURES[listener.capture],
+        default_endpoint=listener.forward_to,
+        tls=None if listener.tls is None else server_tls(listener.tls),
+        connection_pool=connection_pool(listener.connections),
+    )
+
+
+def _outbound(listener: OutboundListener) -> istio.IstioEgressListener:
+    port = None if listener.port is None else replace(_port(listener.port, listener), target_port=listener.target_port)
+    return istio.IstioEgressListener(
+        hosts=listener.hosts,
+        port=port,
+        bind=listener.bind,
+        capture_mode=None if listener.capture is None else _CAPTURES[listener.capture],
+    )
+
+
+def _port(number: int, listener: InboundListener | OutboundListener) -> istio.SidecarPort:
+    protocol = listener.protocol or "HTTP"
+    return istio.SidecarPort(name=listener.port_name or f"{protocol.lower()}-{number}", number=number, protocol=protocol)
+
+
+def _unknown_hosts(value: UnknownHosts | None, resolver: Resolver, path: JsonPath) -> istio.OutboundTrafficPolicy | None:
+    if value is None:
+        return None
+    target = None if value.through is None else resolver.resolve(value.through, (*path, "unknownHosts", "through"))
+    return istio.OutboundTrafficPolicy(
+        mode=None if value.policy is None else _POLICIES[value.policy],
+        egress_proxy=None if target is None else target.destination(),
+    )
 
 
 def _egress_host(call: Call, namespace: str, index: Index) -> str:

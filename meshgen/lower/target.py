@@ -14,8 +14,9 @@ from meshgen.intent.decode import IntentObject
 from meshgen.intent.extension import Extension
 from meshgen.intent.proxy import Proxy
 from meshgen.intent.reference import split_service
+from meshgen.intent.target import TargetReference
 from meshgen.intent.telemetry import Telemetry
-from meshgen.istio.shared import WorkloadSelector
+from meshgen.istio.shared import PolicyTargetReference, WorkloadSelector
 from meshgen.lower.index import Index, ServiceKey
 from meshgen.lower.result import Report
 
@@ -32,6 +33,7 @@ class Scope:
     namespace: str
     selector: WorkloadSelector | None
     owner: str
+    targets: tuple[PolicyTargetReference, ...] | None = None
 
 
 def scope_of(policy: Targeted, index: Index, report: Report) -> Scope | None:
@@ -41,9 +43,16 @@ def scope_of(policy: Targeted, index: Index, report: Report) -> Scope | None:
         return _service(policy, split_service(model.service, model.namespace), index, report)
     if model.gateway is not None:
         return _gateway(policy, gateway_key(model.gateway, model.namespace), index, report)
+    if model.targets is not None:
+        return Scope(model.namespace, None, model.name, tuple(map(target_reference, model.targets)))
     if model.workload is not None:
         return Scope(model.namespace, _selector(model.workload.selector), model.name)
     return Scope(index.root_namespace if model.mesh else model.namespace, None, model.name)
+
+
+def target_reference(target: TargetReference) -> PolicyTargetReference:
+    """A target in Istio's words."""
+    return PolicyTargetReference(kind=target.kind, name=target.name, group=target.api_group, namespace=target.namespace)
 
 
 def gateway_key(reference: str, namespace: str) -> ServiceKey:

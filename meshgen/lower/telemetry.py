@@ -9,10 +9,8 @@ from meshgen.diagnostics import JsonPath, Origin
 from meshgen.intent.decode import IntentObject
 from meshgen.intent.metrics import MetricChange, MetricName, MetricOverride, Metrics, MetricTag
 from meshgen.intent.observation import LogRule, TagSource, Tracing
-from meshgen.intent.target import TargetReference
 from meshgen.intent.telemetry import Telemetry
 from meshgen.istio import telemetry as istio
-from meshgen.istio.shared import PolicyTargetReference
 from meshgen.lower.index import Index
 from meshgen.lower.new_metrics import new_metrics
 from meshgen.lower.pods import PodChange, bootstrap, pod_change
@@ -78,8 +76,8 @@ def _telemetry(telemetry: IntentObject[Telemetry], scope: Scope) -> Made:
     model = telemetry.model
     origins: dict[JsonPath, Origin] = {}
     spec = istio.Telemetry(
-        selector=None if model.targets else scope.selector,
-        target_refs=None if model.targets is None else tuple(map(target_reference, model.targets)),
+        selector=scope.selector,
+        target_refs=scope.targets,
         metrics=tuple(_all_metrics(telemetry, origins)) or None,
         access_logging=None if model.access_log is None else tuple(map(access_logging, model.access_log)),
         tracing=None if model.tracing is None else tuple(map(tracing, model.tracing)),
@@ -119,11 +117,6 @@ def _place(
     origins["spec", *path] = telemetry.at("spec", *written)
     for position in range(len(providers or ())):
         origins["spec", *path, "providers", position] = telemetry.at("spec", *written, "providers", position)
-
-
-def target_reference(target: TargetReference) -> PolicyTargetReference:
-    """A target in Istio's words."""
-    return PolicyTargetReference(kind=target.kind, name=target.name, group=target.api_group, namespace=target.namespace)
 
 
 # --- metrics --------------------------------------------------------------------------------------------------------

@@ -13,11 +13,9 @@ from meshgen.istio.hosts import service_host
 from meshgen.istio.mesh_config import MeshConfig
 from meshgen.istio.object import IstioObject
 from meshgen.istio.service_entry import ServiceEntry
+from meshgen.kubernetes import EXPORT_TO
 from meshgen.mesh.service import Port, Resolution, Service
 from meshgen.values import Protocol, parse_protocol, protocol_of_port
-
-EXPORT_TO = "networking.istio.io/exportTo"
-"""The annotation by which a core Service says who sees it."""
 
 
 def build_services(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from api_server import free_ports
+from api_server import PLURALS, free_ports
 
 from meshgen.diff.changes import ObjectKey
 from meshgen.diff.live import LiveObjects, diff_live, read_cluster
@@ -193,7 +193,7 @@ def test_a_server_that_is_not_there_is_one_diagnostic(server: ApiServer):
 
 
 def test_kinds_of_others_are_not_asked_for(server: ApiServer):
-    assert read_cluster(str(server.kubeconfig()), kinds=["Service", "IstioOperator"]) == (LiveObjects(), ())
+    assert read_cluster(str(server.kubeconfig()), kinds=["Job", "IstioOperator"]) == (LiveObjects(), ())
 
 
 def test_a_server_whose_certificate_nobody_signed_is_not_trusted(server: ApiServer, tmp_path: Path):
@@ -236,3 +236,73 @@ def test_a_missing_kubeconfig_or_context_is_named(server: ApiServer, tmp_path: P
     _, unknown = read_cluster(str(server.kubeconfig()), "staging")
     assert missing[0].message == f"Configuration file {tmp_path / 'none'} not found"
     assert unknown[0].message == "Context 'staging' not found"
+
+
+CANARY = "canaries.flagger.app"
+
+
+def canary_crd() -> dict[str, Any]:
+    """A small CRD in the shape of Flagger's, with a default, as its author's API server fills it in."""
+    analysis = {
+        "type": "object",
+        "properties": {
+            "interval": {"type": "string"},
+            "stepWeight": {"type": "integer"},
+            "threshold": {"type": "integer", "default": 10},
+            "metrics": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "properties": {"name": {"type": "string"}, "interval": {"type": "string", "default": "1m"}},
+                },
+            },
+        },
+    }
+    spec = {"type": "object", "properties": {"analysis": analysis, "suspend": {"type": "boolean", "default": False}}}
+    schema = {"type": "object", "properties": {"spec": spec, "status": {"type": "object"}}}
+    version = {"name": "v1beta1", "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}}
+    names = {"kind": "Canary", "plural": "canaries", "singular": "canary", "listKind": "CanaryList"}
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": CANARY},
+        "spec": {"group": "flagger.app", "names": names, "scope": "Namespaced", "versions": [version]},
+    }
+
+
+def canary(step: int) -> dict[str, Any]:
+    return {
+        "apiVersion": "flagger.app/v1beta1",
+        "kind": "Canary",
+        "metadata": {"name": "catalog", "namespace": "flagger"},
+        "spec": {"analysis": {"interval": "1m", "stepWeight": step, "metrics": [{"name": "request-success-rate"}]}},
+    }
+
+
+def test_of_another_tools_object_only_what_is_stated_is_compared(server: ApiServer, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(PLURALS, "Canary", "canaries")
+    server.create_crd(canary_crd())
+    try:
+        kept = server.apply(canary(5))
+        assert kept["spec"]["suspend"] is False  # the server's own
+        assert kept["spec"]["analysis"]["metrics"][0]["interval"] == "1m"
+        live, diagnostics = read_cluster(str(server.kubeconfig()), kinds=["Canary"], namespaces=["flagger"])
+        assert diagnostics == ()
+        assert not diff_live(live, [canary(5)])[0]
+        assert told(diff_live(live, [canary(10)])[0]) == [("spec.analysis.stepWeight", 5, 10)]
+        elsewhere = {**canary(5), "metadata": {"name": "forum", "namespace": "flagger"}}
+        assert [change.key.name for change in diff_live(live, [canary(5), elsewhere])[0].added] == ["forum"]
+    finally:
+        server.remove_crd(CANARY)
+
+
+def test_core_kinds_are_asked_for_at_their_own_paths(server: ApiServer):
+    """The server here has none of them: each is said to be missing, and nothing of it counts as removed or added."""
+    kinds = ["ClusterRole", "Deployment", "Service"]
+    live, diagnostics = read_cluster(str(server.kubeconfig()), kinds=kinds, namespaces=["shop"])
+    assert live.objects == ()
+    assert [(each.code.number, each.message) for each in diagnostics] == [
+        ("MG0853", "the cluster has no `clusterroles.rbac.authorization.k8s.io`"),
+        ("MG0853", "the cluster has no `deployments.apps`"),
+        ("MG0853", "the cluster has no `services`"),
+    ]

@@ -28,3 +28,22 @@ Name the Service, `workload: {selector: …, service: istio-egressgateway}`, put
 the gateway: `deploy: true`.
 """,
 )
+
+CORE_SERVICE_INCOMPLETE = Code(
+    number="MG0151",
+    slug="core-object-incomplete",
+    severity=Severity.ERROR,
+    title="a Service asks for core objects and does not say enough for them",
+    page="""
+With `kubernetes` a Service gives its core Service, or the ServiceAccount of its Pods, too. A core Service has ports, and an
+account has a name; where the intent does not say them, there is nothing to write.
+
+```yaml
+kind: Service
+metadata: {name: catalog, namespace: shop}
+spec: {workload: {selector: {app: catalog}}, kubernetes: true}     # no ports
+```
+
+Add `ports`, and `workload: {serviceAccount: catalog}` for the account.
+""",
+)

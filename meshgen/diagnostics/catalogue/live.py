@@ -70,14 +70,14 @@ KIND_NOT_INSTALLED = Code(
     severity=Severity.WARNING,
     title="the cluster does not know a kind that the output has",
     page="""
-The API server serves no such resource in any version that Istio ever gave it: the CRD is missing, so Istio is not
-installed, or is too old. Objects of this kind count as not deployed, and applying them would fail.
+The API server serves no such resource in any version that meshgen knows: the CRD is missing, so Istio (or Flagger, the
+Prometheus operator …) is not installed, or is too old. Objects of this kind count as not deployed, and applying them would fail.
 
 ```shell
 kubectl get crd virtualservices.networking.istio.io    # Error from server (NotFound)
 ```
 
-Install Istio's CRDs of the release that the project targets.
+Install Istio's CRDs of the release that the project targets, or the tool whose kind it is.
 """,
 )
 
