@@ -92,6 +92,9 @@ def violations(value: JsonObject, kind: Kind, target: IstioVersion = DEFAULT_TAR
 
 def struct_violations(value: object, kind: type[msgspec.Struct]) -> Iterator[Violation]:
     """Every place where a value is not what a struct of the API says, MeshConfig for one."""
+    if not isinstance(value, dict):  # there is no path to name it by
+        yield Violation((), f"`{kind.__name__}` must be a map, not {show(value)}")
+        return
     yield from _walk(value, inspect.type_info(kind), (), {})
 
 
