@@ -207,6 +207,11 @@ class Envoy(Model):
     def _check(self) -> Self:
         if self.filters is None and self.raw is None:
             raise broken("`envoy` has `filters` or `raw`", kind="missing")
+        for patch in self.raw or ():
+            if "applyTo" not in patch or "patch" not in patch:
+                raise broken(
+                    "a raw patch has an `applyTo` and a `patch`", help="as Istio's `configPatches`", kind="missing", at="raw"
+                )
         return self
 
 

@@ -275,7 +275,7 @@ class RateLimit(_Filter):
     """Only the requests to these hosts, as Envoy's virtual hosts are named: `shop.example.com:443`."""
     config_map: ObjectName | None = None
     """The ConfigMap with the service's configuration, in the service's namespace; `<service>-config` where absent. Limits that
-    share a service share it."""
+    share a service share it. For a `host` it stands beside the Extension, as `<name>-config`: take it to the service."""
     config_map_namespace: DnsLabel | None = None
     """Its namespace, where it is not the service's."""
     shadow: bool | None = None

@@ -64,7 +64,7 @@ def _with_program(tree: Tree, document: Document, included: Included) -> Documen
     lua = spec.get("lua") if isinstance(spec, dict) else None
     program: JsonObject = {"file": lua} if isinstance(lua, str) else lua if isinstance(lua, dict) else {}
     path = program.get("file")
-    if not isinstance(spec, dict) or not isinstance(path, str) or "code" in program:
+    if not isinstance(spec, dict) or not isinstance(path, str) or not path or "code" in program:
         return document  # the model says what is wrong with it
     place = document.origin_of(*_PLACE) if isinstance(lua, str) else document.origin_of(*_PLACE, "file")
     text = _read(tree, path, place, included, _PROGRAM)

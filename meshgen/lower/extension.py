@@ -45,7 +45,7 @@ def extensions(index: Index, report: Report) -> Iterator[Made]:
             yield from _lua(place, model.lua)
         elif not place.behind_waypoint(_means(model)):
             yield from _envoy_filter(place, _patches(place, model))
-            if model.rate_limit is not None and model.rate_limit.service.service is not None:
+            if model.rate_limit is not None:
                 limits.append((place, model.rate_limit))
     yield from config_maps(limits)
 
