@@ -183,7 +183,12 @@ class Canary(Intent):
     @model_validator(mode="before")
     @classmethod
     def _complete(cls, value: Any) -> Any:  # noqa: ANN401 (a stranger's value)
-        if isinstance(value, dict) and value.get("engine", "weights") == "weights" and "match" in value and "weight" not in value:
+        if (
+            isinstance(value, dict)
+            and value.get("engine", "weights") == "weights"
+            and value.get("match") is not None
+            and "weight" not in value
+        ):
             return {**value, "weight": 100}
         return value
 
