@@ -12,7 +12,7 @@ from typing import Any
 
 from meshgen.adopt.meaning import own_marks
 from meshgen.adopt.meaning_of_policies import MAX_SOURCES
-from meshgen.adopt.reader import Native, Proposal, Surroundings, Table, Unsaid, each, fields, plain, target
+from meshgen.adopt.reader import Native, Proposal, Surroundings, Table, Unsaid, each, fields, plain, scope
 from meshgen.intent.access import Access
 from meshgen.json import JsonObject, JsonValue
 
@@ -53,15 +53,15 @@ def _alike(group: list[Native]) -> bool:
     first = group[0]
     return all(
         (own_marks(each.labels), own_marks(each.annotations)) == (own_marks(first.labels), own_marks(first.annotations))
-        and each.spec.selector == first.spec.selector
+        and (each.spec.selector, each.spec.target_ref, each.spec.target_refs)
+        == (first.spec.selector, first.spec.target_ref, first.spec.target_refs)
         for each in group
     )
 
 
 def _proposal(natives: tuple[Native, ...], name: str, beside: Surroundings) -> Proposal:
     first = natives[0]
-    selector = first.spec.selector
-    said = target(selector.match_labels if selector is not None else None, first.namespace, beside)
+    said = scope(first, beside)
     for native in natives:
         said |= _rules(native, beside)
     annotations = dict(first.annotations)
@@ -108,6 +108,7 @@ _EXCLUDED = {
     "not_ip_blocks": "ip",
     "not_remote_ip_blocks": "remoteIp",
     "not_request_principals": "requestPrincipal",
+    "not_service_accounts": "serviceAccount",
 }
 _NAMED = {
     "principals": "principal",
@@ -116,6 +117,7 @@ _NAMED = {
     "ip_blocks": "ip",
     "remote_ip_blocks": "remoteIp",
     "request_principals": "requestPrincipal",
+    "service_accounts": "serviceAccount",
 }
 _CONDITION: Table = {"key": "key", "values": "values", "not_values": "notValues"}
 
@@ -154,8 +156,15 @@ class _Rules:
             yield caller
 
     def _identity(self, caller: JsonObject) -> JsonObject:
-        """A principal as the service account that it is; a request principal as a token."""
+        """A principal as the service account that it is; an account by itself is that of any trust domain."""
         said = dict(caller)
+        own = said.pop("serviceAccount", None)
+        if isinstance(own, str):
+            if "namespace" in said:
+                raise Unsaid("a source names a namespace beside a service account")
+            place, _, name = own.rpartition("/")
+            elsewhere: JsonObject = {"namespace": place} if place and place != self.namespace else {}
+            return {"serviceAccount": name, "anyTrustDomain": True, **elsewhere, **said}
         principal = said.get("principal")
         account = self.account.fullmatch(principal) if isinstance(principal, str) else None
         if account is not None and "namespace" not in said:

@@ -8,6 +8,7 @@ from typing import cast
 
 from meshgen.adopt.candidates import alone, services_to_be, together
 from meshgen.adopt.differences import differences, patch_for, spoken
+from meshgen.adopt.mesh import mesh_of
 from meshgen.adopt.reader import Native, Proposal, ServiceKey, Surroundings, Unsaid
 from meshgen.diagnostics import Diagnostic, Origin, Severity
 from meshgen.diagnostics.catalogue.lower import HIDDEN_BY_MERGE, MERGED
@@ -53,10 +54,11 @@ class Adoption:
     intents: tuple[IntentObject[Intent], ...] = ()
     adopted: tuple[Adopted, ...] = ()
     left: tuple[Left, ...] = ()
+    mesh: IntentObject[Intent] | None = None  # of istiod's ConfigMap, which is no object of Istio's API
 
     def documents(self, *, short: bool = True) -> Iterator[JsonObject]:
         """The intents, then what stays native, as it was written."""
-        for intent in self.intents:
+        for intent in (self.mesh, *self.intents) if self.mesh is not None else self.intents:
             yield intent.model.to_document(short=short)
         for left in self.left:
             yield left.object.to_json()
@@ -78,7 +80,7 @@ def adopt(
         adoption = _Run(natives, intents, facts, target, beside).to_the_end()
         routed = _routed((*intents, *adoption.intents))
         if routed >= beside.routed:
-            return adoption
+            return replace(adoption, mesh=mesh_of(facts.mesh_configs, intents))
         beside = replace(beside, routed=routed)  # fewer Services have rules than was thought: their names say the same now
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from meshgen.adopt.meaning import own_marks
-from meshgen.adopt.reader import Native, Proposal, Surroundings, Table, each, fields, target, word
+from meshgen.adopt.reader import Native, Proposal, Surroundings, Table, each, fields, scope, word
 from meshgen.intent.authentication import Authentication
 from meshgen.json import JsonObject
 
@@ -40,18 +40,25 @@ def together(natives: Iterable[Native], beside: Surroundings) -> Iterator[Propos
         by_name.setdefault((native.namespace, native.name), []).append(native)
     for group in by_name.values():
         first = group[0]
-        if len(group) > 1 and all(
-            (each.spec.selector, own_marks(each.labels), own_marks(each.annotations))
-            == (first.spec.selector, own_marks(first.labels), own_marks(first.annotations))
-            for each in group
+        if (
+            len(group) > 1
+            and not any(map(_has_targets, group))
+            and all(
+                (each.spec.selector, own_marks(each.labels), own_marks(each.annotations))
+                == (first.spec.selector, own_marks(first.labels), own_marks(first.annotations))
+                for each in group
+            )
         ):
             yield _proposal(tuple(group), beside)
 
 
+def _has_targets(native: Native) -> bool:
+    return native.kind == "RequestAuthentication" and (native.spec.target_ref or native.spec.target_refs) is not None
+
+
 def _proposal(natives: tuple[Native, ...], beside: Surroundings) -> Proposal:
     first = natives[0]
-    selector = first.spec.selector
-    said = target(selector.match_labels if selector is not None else None, first.namespace, beside)
+    said = scope(first, beside)
     for native in natives:
         if native.kind == "PeerAuthentication":
             said["mtls"] = _mutual_tls(native.spec)

@@ -10,6 +10,8 @@ from meshgen.json import JsonObject
 def adoption_files(adoption: Adoption, *, short: bool = True) -> dict[str, bytes]:
     """Path → content: `shop/catalog.yaml` has the intents of that name, `shop/native/sidecar-webapp.yaml` what stays native."""
     found: dict[str, list[JsonObject]] = {}
+    if adoption.mesh is not None:
+        found["mesh.yaml"] = [adoption.mesh.model.to_document(short=short)]
     for intent in adoption.intents:
         model = intent.model
         found.setdefault(f"{model.namespace}/{model.name}.yaml", []).append(model.to_document(short=short))

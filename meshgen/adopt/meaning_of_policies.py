@@ -12,11 +12,11 @@ MAX_SOURCES = 256
 """Combinations of a source's values up to which they are written out one by one."""
 
 
-def authorization_policy(spec: Spec, namespace: str) -> Spec:  # noqa: ARG001 (as the others)
+def authorization_policy(spec: Spec, namespace: str) -> Spec:
     """Istio: AuthorizationPolicy. Neither its rules nor what they list has an order: all are alternatives."""
     normal = {**_selected(spec), "action": spec.get("action", "ALLOW")}
     if "rules" in spec:
-        normal["rules"] = _sorted([_rule(rule) for rule in spec["rules"]])
+        normal["rules"] = _sorted([_rule(rule, namespace) for rule in spec["rules"]])
     return normal
 
 
@@ -35,15 +35,24 @@ def _sorted(values: list[Any]) -> list[Any]:
     return [value for _, value in sorted(unique.items())]
 
 
-def _rule(rule: Spec) -> Spec:
+def _rule(rule: Spec, namespace: str) -> Spec:
     normal: Spec = {}
     if "from" in rule:
-        normal["from"] = _sorted([single for each in rule["from"] for single in _singles(each.get("source", {}))])
+        sources = [_placed(each.get("source", {}), namespace) for each in rule["from"]]
+        normal["from"] = _sorted([single for source in sources for single in _singles(source)])
     if "to" in rule:
         normal["to"] = _sorted([_unordered(each.get("operation", {})) for each in rule["to"]])
     if "when" in rule:
         normal["when"] = _sorted([_unordered(each) for each in rule["when"]])
     return normal
+
+
+def _placed(source: Spec, namespace: str) -> Spec:
+    """A source with its service accounts in a namespace: the policy's own where they name none."""
+    return {
+        key: [name if "/" in name else f"{namespace}/{name}" for name in values] if key.endswith("erviceAccounts") else values
+        for key, values in source.items()
+    }
 
 
 def _unordered(values: Spec) -> Spec:

@@ -200,21 +200,43 @@ def _server(server: Spec) -> Spec:
     normal = {**server, "port": {**server["port"], "protocol": server["port"]["protocol"].upper()}}
     normal["hosts"] = sorted(server["hosts"])
     if "tls" in server:
-        tls = {key: value for key, value in server["tls"].items() if value not in (False, "TLS_AUTO")}
-        if tls.keys() != {"httpsRedirect"}:
-            tls.setdefault("mode", "PASSTHROUGH")
-        normal["tls"] = tls
+        normal["tls"] = _server_tls(server["tls"])
+    return normal
+
+
+def _server_tls(tls: Spec) -> Spec:
+    normal = {key: value for key, value in tls.items() if value not in (False, "TLS_AUTO")}
+    if normal.keys() != {"httpsRedirect"}:
+        normal.setdefault("mode", "PASSTHROUGH")
     return normal
 
 
 def sidecar(spec: Spec, namespace: str) -> Spec:
     """Istio: Sidecar."""
     normal = dict(spec)
+    if spec.get("workloadSelector") == {}:
+        del normal["workloadSelector"]
     if "egress" in spec:
         normal["egress"] = [
-            {**listener, "hosts": sorted({_egress_host(host, namespace) for host in listener["hosts"]})}
+            {**_listener(listener), "hosts": sorted({_egress_host(host, namespace) for host in listener["hosts"]})}
             for listener in spec["egress"]
         ]
+    if "ingress" in spec:
+        normal["ingress"] = [_listener(listener) for listener in spec["ingress"]]
+    proxy = spec.get("outboundTrafficPolicy", {}).get("egressProxy")
+    if proxy is not None:
+        normal["outboundTrafficPolicy"] = {**spec["outboundTrafficPolicy"], "egressProxy": _destination(proxy, namespace)}
+    return normal
+
+
+def _listener(listener: Spec) -> Spec:
+    """A listener; Istio ignores the `targetPort` of its port."""
+    normal = {key: value for key, value in listener.items() if not (key == "captureMode" and value == "DEFAULT")}
+    if "port" in listener:
+        normal["port"] = {key: value for key, value in listener["port"].items() if key != "targetPort"}
+        normal["port"]["protocol"] = normal["port"].get("protocol", "").upper()
+    if "tls" in listener:
+        normal["tls"] = _server_tls(listener["tls"])
     return normal
 
 

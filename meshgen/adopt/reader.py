@@ -159,7 +159,7 @@ def scope(native: Native, beside: Surroundings) -> JsonObject:
     """What a policy is for: targets of the Gateway API, Pods, a namespace, the mesh."""
     spec = native.spec
     one = getattr(spec, "target_ref", None)
-    references = spec.target_refs or ((one,) if one is not None else ())
+    references = getattr(spec, "target_refs", None) or ((one,) if one is not None else ())
     if references:
         return {"targets": [_reference(reference) for reference in references]}
     if native.kind == "EnvoyFilter":

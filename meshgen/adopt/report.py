@@ -17,6 +17,8 @@ def render_adoption(adoption: Adoption, texts: Texts) -> str:
     """The share that became intent, a table by kind, and every object that did not with its place and the reason."""
     lines = [_headline(adoption), ""]
     lines += _table(adoption)
+    if adoption.mesh is not None:
+        lines += ["", "istiod's MeshConfig is a Mesh now: with it the ConfigMap counts no more, and may leave the sources"]
     patched = [each for each in adoption.adopted if each.patched]
     if patched:
         lines += ["", "intent with a patch:"]
