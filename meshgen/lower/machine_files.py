@@ -82,7 +82,7 @@ def _files(group: IntentObject[VirtualMachines], plane: _Plane) -> dict[str, Jso
     return {
         "mesh.yaml": {"defaultConfig": _proxy_config(model, metadata, f"{host}:15012", plane)},
         "cluster.env": _environment(model, join, metadata, f"{host}:15012"),
-        "hosts": f"{address} {host}\n" if address else "",
+        "hosts": f"{address} {host}\n" if address else f"# <address of the gateway that exposes istiod> {host}\n",
         "README.md": readme(model, context=plane.context, root_namespace=plane.namespace, istiod=host, address=address),
     }
 

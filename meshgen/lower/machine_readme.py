@@ -58,7 +58,7 @@ def _control_plane(istiod: str, address: str, kubectl: str, root_namespace: str)
         return [f"The machine reaches `{istiod}` at `{address}` (`hosts`): ports 15012, and 15443 for Services of the cluster."]
     return [
         (
-            f"`hosts` is empty: nothing says at which address machines reach `{istiod}`. Unless their DNS knows it, find the"
+            f"`hosts` has no address: nothing says at which one machines reach `{istiod}`. Unless their DNS knows it, find the"
             " address of the gateway that exposes istiod, write it into the intent (`join: {controlPlane: …}`), compile again:"
         ),
         _commands(f"{kubectl} get service --namespace {root_namespace} --selector istio=eastwestgateway"),

@@ -11,7 +11,7 @@ import pytest
 from meshgen.load.load import Options
 from meshgen.load.project import IstioOutput
 from meshgen.outputs import delivery_tree
-from meshgen.pipeline import Result, compile_project, envoy_snapshots
+from meshgen.pipeline import Result, compile_clusters, envoy_snapshots
 
 ROOT = Path(__file__).parents[2]
 BOOK = ROOT / "examples/book"
@@ -20,7 +20,7 @@ CHAPTERS = sorted(path.name for path in BOOK.iterdir() if path.is_dir())
 
 @lru_cache(maxsize=64)
 def compiled(folder: Path) -> Result:
-    return compile_project(folder, Options())
+    return compile_clusters(folder, Options())[0]
 
 
 def delivered(result: Result) -> dict[str, bytes]:

@@ -25,7 +25,7 @@ from meshgen.emit.istio.yaml_writer import dump_documents
 from meshgen.istio.decode import decode_object
 from meshgen.load.load import Options
 from meshgen.load.project import PROJECT_FILE
-from meshgen.pipeline import Result, compile_project, envoy_snapshots
+from meshgen.pipeline import Result, compile_clusters, envoy_snapshots
 from meshgen.testing.golden import Case, differences, find_cases, main, read_case, render, stored
 from meshgen.testing.outputs import compile_case
 
@@ -154,7 +154,7 @@ def test_the_order_of_documents_and_the_names_of_files_change_nothing(name: str,
     case = case_of(name)
     shuffle(case.source, tmp_path, random.Random(name))
     project = None if (case.source / PROJECT_FILE).is_file() else compiled(name).project
-    result = compile_project(tmp_path, Options(environment=case.environment or None, project=project))
+    result = compile_clusters(tmp_path, Options(environment=case.environment or None, project=project))[0]
     assert outputs(result) == outputs(compiled(name))
     assert sorted(each.code.number for each in result.diagnostics) == sorted(
         each.code.number for each in compiled(name).diagnostics
