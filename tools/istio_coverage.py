@@ -141,22 +141,23 @@ def _best(found: list[Occurrence], adoption: Adoption) -> list[Occurrence]:
 
 def _how(found: list[Occurrence], mates: dict[tuple[str, str, str], list[Native]], facts: CoreFacts) -> str:
     """What gives a leaf: the answer of the first object that has one."""
-    ignored = False
+    ignored = refused = False
     for each in found:
         group = mates[each.native.key]
         before = _intent(group, each.native, facts)
         for spec in _variants(each):
             changed = _changed(each.native, spec)
-            after = (
-                None if changed is None else _intent([changed if one is each.native else one for one in group], changed, facts)
-            )
-            if before is None or after is None or before[0] != after[0]:
+            if changed is None or before is None:
+                continue
+            after = _intent([changed if one is each.native else one for one in group], changed, facts)
+            refused = refused or after is None
+            if after is None or before[0] != after[0]:
                 continue
             paths = sorted({path for path in before[1].keys() | after[1].keys() if before[1].get(path) != after[1].get(path)})
             if paths:
                 return _spoken(before[0], paths, each)
             ignored = True
-    return IGNORED if ignored else NATIVE
+    return IGNORED if ignored and not refused else NATIVE
 
 
 def _intent(natives: list[Native], of: Native, facts: CoreFacts) -> tuple[str, dict[PathOf, Any]] | None:
@@ -193,6 +194,9 @@ def _variants(each: Occurrence) -> Iterator[dict[str, Any]]:
     for path in [path for path in each.others if _at(spec, path) != value][:1]:
         swapped = _with(spec, each.path, _at(spec, path))
         yield _with(swapped, path, value)
+        if len(path) == len(each.path) and path[:-1] != each.path[:-1]:
+            whole, other = _at(spec, each.path[:-1]), _at(spec, path[:-1])
+            yield _with(_with(spec, each.path[:-1], other), path[:-1], whole)
     yield _with(spec, each.path, None)
 
 
@@ -253,7 +257,8 @@ def _spoken(kind: str, paths: list[PathOf], each: Occurrence) -> str:
     if all(path[0] == "patches" for path in paths):
         return f"`{kind}` with a patch"
     own = {str(key) for key in each.path}
-    texts = dict.fromkeys(_text(kind, path, own) for path in paths if path[0] != "patches")
+    said = [path for path in paths if path[0] not in {"names", "patches"}]  # what follows from a change elsewhere
+    texts = dict.fromkeys(_text(kind, path, own) for path in said or paths)
     return ", ".join(f"`{text}`" for text in sorted(texts, key=lambda text: (len(text), text))[:2])
 
 

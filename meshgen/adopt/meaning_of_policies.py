@@ -47,10 +47,13 @@ def _rule(rule: Spec, namespace: str) -> Spec:
     return normal
 
 
+_ACCOUNTS = {"serviceAccounts", "notServiceAccounts"}
+
+
 def _placed(source: Spec, namespace: str) -> Spec:
     """A source with its service accounts in a namespace: the policy's own where they name none."""
     return {
-        key: [name if "/" in name else f"{namespace}/{name}" for name in values] if key.endswith("erviceAccounts") else values
+        key: [name if "/" in name else f"{namespace}/{name}" for name in values] if key in _ACCOUNTS else values
         for key, values in source.items()
     }
 
@@ -163,7 +166,7 @@ def _module(module: Spec) -> Spec:
     normal = {key: value for key, value in module.items() if not (isinstance(value, str) and value in _NOTHING)}
     variables = module.get("vmConfig", {}).get("env", [])
     if variables:
-        normal["vmConfig"] = {"env": [{"valueFrom": "INLINE", **variable} for variable in variables]}
+        normal["vmConfig"] = {"env": [{"valueFrom": "INLINE", "value": "", **variable} for variable in variables]}
     return normal
 
 
