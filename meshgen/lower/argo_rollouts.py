@@ -23,6 +23,7 @@ from meshgen.kubernetes import OwnedElsewhere
 from meshgen.lower.destination_rule import traffic_policy
 from meshgen.lower.facts import workload_port
 from meshgen.lower.flagger import interval
+from meshgen.lower.handover import WEIGHTS
 from meshgen.lower.index import Index, ServiceKey
 from meshgen.lower.matches import PRESENT, http_match
 from meshgen.lower.result import Made, Report, make, make_other
@@ -30,8 +31,6 @@ from meshgen.progressive import argo_rollouts as argo
 from meshgen.progressive.plain import to_json
 
 API_VERSION = "argoproj.io/v1alpha1"
-ROUTE = "weights"
-"""The rule of the delegate that has the weights."""
 _HASH = "canary-hash"
 
 
@@ -57,7 +56,7 @@ def objects(canary: IntentObject[Canary], key: ServiceKey, index: Index, report:
     if template is not None:
         place = canary.item("spec", "analysis")
         yield make_other(canary, API_VERSION, "AnalysisTemplate", {"spec": to_json(template)}, owner=key[1], origin=place)
-    delegate = istio.VirtualService(http=(istio.HTTPRoute(name=ROUTE, route=_weights(key)),))
+    delegate = istio.VirtualService(http=(istio.HTTPRoute(name=WEIGHTS, route=_weights(key)),))
     yield make(canary, delegate, owner=key[1], others=others)
     for part in (stable_name(key), canary_name(key)):
         yield make_other(canary, "v1", "Service", {"spec": _service(key, index)}, name=part, owner=key[1], others=others)
@@ -121,7 +120,7 @@ def rollout_spec(canary: IntentObject[Canary], key: ServiceKey, report: Report) 
     ]
     routing = argo.TrafficRouting(
         managed_routes=tuple(argo.ManagedRoute(name=name) for name in managed) or None,
-        istio=argo.IstioTrafficRouting(virtual_service=argo.IstioVirtualService(name=model.name, routes=(ROUTE,))),
+        istio=argo.IstioTrafficRouting(virtual_service=argo.IstioVirtualService(name=model.name, routes=(WEIGHTS,))),
     )
     strategy = argo.CanaryStrategy(
         stable_service=stable_name(key),

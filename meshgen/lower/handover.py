@@ -20,6 +20,9 @@ from meshgen.lower.index import Index, ServiceKey
 from meshgen.lower.result import Report
 from meshgen.lower.rules import HttpDraft
 
+WEIGHTS = "weights"
+"""The rule, of Argo Rollouts' delegate, that has the weights."""
+
 
 def delegate_name(canary: Canary, key: ServiceKey) -> str:
     """The engine's VirtualService: Flagger's has the name of its Service, that of Argo Rollouts the Canary's."""

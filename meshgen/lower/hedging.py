@@ -21,6 +21,7 @@ from meshgen.istio.object import IstioObject
 from meshgen.istio.virtual_service import VirtualService
 from meshgen.json import JsonObject
 from meshgen.lower.envoy_patches import Table, Where, envoy_filter, merge_route
+from meshgen.lower.handover import WEIGHTS
 from meshgen.lower.index import Index
 from meshgen.lower.result import Made, Report, make
 from meshgen.lower.rules import MESH, HttpDraft
@@ -72,8 +73,10 @@ def _in_delegate(intent: IntentObject[Intent], draft: HttpDraft) -> Diagnostic:
 
 
 def _route_names(draft: HttpDraft) -> Iterator[str]:
-    """Istio's names of the routes of a rule: a named match comes behind the rule's name."""
+    """Istio's names of the routes of a rule: a named match comes behind the rule's name, and a delegate's rule behind both."""
     rule = str(draft.fields["name"])
+    if "delegate" in draft.fields:  # of Argo Rollouts' delegate; Flagger's has no names
+        yield f"{rule}-{WEIGHTS}"
     for match in draft.matches or (None,):
         yield f"{rule}.{match.name}" if match is not None and match.name else rule
 
