@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from meshgen.diagnostics import JsonPath, Origin, did_you_mean
 from meshgen.diagnostics.catalogue.lower import UNKNOWN_INTENT_REFERENCE
-from meshgen.intent import access as intent
-from meshgen.intent.access import Access, AccessRule, Caller, NotCaller
+from meshgen.intent.access import Access, AccessRule
 from meshgen.intent.decode import IntentObject
 from meshgen.intent.leaves import Pattern
 from meshgen.intent.reference import split_service
@@ -18,6 +17,10 @@ from meshgen.istio.shared import NamedReference
 from meshgen.lower.index import Index
 from meshgen.lower.result import Made, Report, make
 from meshgen.lower.target import Scope, gateway_key, scope_of
+
+if TYPE_CHECKING:  # a kind is imported where the mesh has it
+    from meshgen.intent import access as intent
+    from meshgen.intent.access import Caller, NotCaller
 
 Action: TypeAlias = Literal["ALLOW", "DENY", "AUDIT", "CUSTOM"]
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from meshgen.intent import actions as intent
-from meshgen.intent.rule import Rule
 from meshgen.istio.virtual_service import (
     CorsPolicy,
     Delegate,
@@ -23,6 +21,10 @@ from meshgen.istio.virtual_service import (
     RegexRewrite,
 )
 from meshgen.lower.matches import string_match
+
+if TYPE_CHECKING:  # a kind is imported where the mesh has it
+    from meshgen.intent import actions as intent
+    from meshgen.intent.rule import Rule
 
 DERIVE_PORT: dict[str, Literal["FROM_PROTOCOL_DEFAULT", "FROM_REQUEST_PORT"]] = {
     "fromProtocolDefault": "FROM_PROTOCOL_DEFAULT",

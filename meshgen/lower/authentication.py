@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from meshgen.diagnostics import JsonPath, Origin
-from meshgen.intent.authentication import Authentication, JwtIssuer, MutualTls
+from meshgen.intent.authentication import Authentication
 from meshgen.intent.decode import IntentObject
 from meshgen.istio import peer_authentication as peer
 from meshgen.istio import request_authentication as request
 from meshgen.lower.index import Index
 from meshgen.lower.result import Made, Report, make
 from meshgen.lower.target import Scope, scope_of
+
+if TYPE_CHECKING:  # a kind is imported where the mesh has it
+    from meshgen.intent.authentication import JwtIssuer, MutualTls
 
 MODES: dict[str, Literal["STRICT", "PERMISSIVE", "DISABLE", "UNSET"]] = {
     "strict": "STRICT",

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from meshgen.diagnostics import Diagnostic, JsonPath, Related
 from meshgen.diagnostics.catalogue.mesh import OUT_OF_BOUNDS
-from meshgen.intent.mesh_settings import Bounds
 from meshgen.istio.authorization_policy import AuthorizationPolicy, Rule
 from meshgen.istio.destination_rule import ClientTLSSettings, DestinationRule
 from meshgen.istio.envoy_filter import EnvoyFilter
@@ -20,6 +20,9 @@ from meshgen.istio.virtual_service import HTTPRoute, VirtualService
 from meshgen.lower.index import Index
 from meshgen.lower.result import Report
 from meshgen.values import parse_duration
+
+if TYPE_CHECKING:  # a kind is imported where the mesh has it
+    from meshgen.intent.mesh_settings import Bounds
 
 Broken = Iterator[tuple[JsonPath, str, str]]
 """Where in an object, the field of the bounds, and what is wrong."""

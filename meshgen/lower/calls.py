@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, cast
 
 from meshgen.diagnostics import Related
 from meshgen.diagnostics.catalogue.lower import CALL_NOT_ALLOWED
-from meshgen.intent.access import Access, Caller
 from meshgen.intent.decode import IntentObject
 from meshgen.intent.reference import split_service
 from meshgen.istio.object import IstioObject
 from meshgen.istio.struct import IstioStruct
 from meshgen.lower.index import Index, ServiceKey
 from meshgen.lower.result import Report
+
+if TYPE_CHECKING:  # a kind is imported where the mesh has it
+    from meshgen.intent.access import Access, Caller
 
 _BY_IDENTITY = ("service_account", "service", "gateway", "namespace")
 
@@ -44,11 +47,12 @@ def check_calls(index: Index, natives: Sequence[IstioObject[IstioStruct]], repor
 
 def _guards(index: Index) -> Mapping[ServiceKey, list[IntentObject[Access]]]:
     """By service, the Accesses that say who may call it; none for services that a wider Access may be about as well."""
-    wider = {access.model.namespace for access in index.of(Access) if _is_wide(access.model)}
-    if any(access.model.mesh and access.model.allow is not None for access in index.of(Access)):
+    accesses = cast("list[IntentObject[Access]]", index.by_kind.get("Access", []))
+    wider = {access.model.namespace for access in accesses if _is_wide(access.model)}
+    if any(access.model.mesh and access.model.allow is not None for access in accesses):
         return {}
     found: dict[ServiceKey, list[IntentObject[Access]]] = {}
-    for access in index.of(Access):
+    for access in accesses:
         model = access.model
         if model.service is not None and not model.dry_run and (model.allow is not None or model.default == "deny"):
             key = split_service(model.service, model.namespace)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from msgspec.structs import replace
 
@@ -16,10 +16,8 @@ from meshgen.diagnostics.catalogue.lower import (
     CANNOT_COMBINE,
     UNKNOWN_INTENT_REFERENCE,
 )
-from meshgen.intent.canary import Canary
 from meshgen.intent.decode import IntentObject
 from meshgen.intent.kind import Intent
-from meshgen.intent.mirror import Mirror
 from meshgen.istio import virtual_service as istio
 from meshgen.lower.actions import percent
 from meshgen.lower.draft import Draft, Mirrored, Resolver, Target, unknown_version
@@ -29,6 +27,10 @@ from meshgen.lower.matches import Inexpressible, Matches, both
 from meshgen.lower.result import Report
 from meshgen.lower.rules import HttpDraft, RuleSet, http_matches
 from meshgen.lower.stickiness import sticky_shares
+
+if TYPE_CHECKING:  # a kind is imported where the mesh has it
+    from meshgen.intent.canary import Canary
+    from meshgen.intent.mirror import Mirror
 
 D = TypeVar("D", bound=Draft[istio.L4MatchAttributes] | Draft[istio.TLSMatchAttributes])
 

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING, cast
 
 from meshgen.diagnostics import JsonPath, Origin, did_you_mean
 from meshgen.diagnostics.catalogue import clusters as codes
-from meshgen.intent.cluster import Cluster, EastWest
+from meshgen.intent.cluster import EastWest
 from meshgen.intent.decode import IntentObject
-from meshgen.intent.gateway import Gateway
-from meshgen.intent.mesh import Mesh
-from meshgen.intent.virtual_machines import VirtualMachines
 from meshgen.istio import gateway as istio
 from meshgen.istio.networks import NETWORK_LABEL, Networks
 from meshgen.istio.object import IstioObject
@@ -25,6 +23,11 @@ from meshgen.json import JsonObject, JsonValue, drop_none, merge_patch
 from meshgen.lower.index import Index
 from meshgen.lower.installed import Installation
 from meshgen.lower.result import NO_NETWORKS, Made, Report, make, make_other
+
+if TYPE_CHECKING:  # a kind is imported where the mesh has it
+    from meshgen.intent.cluster import Cluster
+    from meshgen.intent.mesh import Mesh
+    from meshgen.intent.virtual_machines import VirtualMachines
 
 ISTIOD_PORT, WEBHOOK_PORT = 15012, 15017
 CROSS_NETWORK, ISTIOD_GATEWAY = "cross-network-gateway", "istiod-gateway"
@@ -204,13 +207,17 @@ def _check_machines(index: Index, report: Report) -> None:
     cluster = index.cluster
     if cluster is None or (cluster.east_west is not None and cluster.east_west.expose_istiod):
         return
-    for group in index.of(VirtualMachines):
+    for group in _machines(index):
         network = group.model.template.network
         known = group.model.join is not None and group.model.join.control_plane is not None
         if network is not None and network != cluster.network and not known:
             message = f"the machines of `{group.model.name}` are on the network `{network}`, and nothing exposes istiod to it"
             hint = f"expose it: `clusters: {{{index.cluster_name}: {{eastWest: {{exposeIstiod: true, address: …}}}}}}`"
             report.append(codes.NO_WAY_TO_ISTIOD.at(group.at("spec", "template", "network"), message, help=hint))
+
+
+def _machines(index: Index) -> list[IntentObject[VirtualMachines]]:
+    return cast("list[IntentObject[VirtualMachines]]", index.by_kind.get("VirtualMachines", []))
 
 
 def _check_trust(mesh: IntentObject[Mesh], clusters: Mapping[str, Cluster], report: Report) -> None:
@@ -253,7 +260,7 @@ def _passes_on(index: Index, natives: Sequence[IstioObject[IstioStruct]]) -> boo
     """Whether some other Gateway of the tree is an east-west gateway."""
     specs = [native.spec for native in natives if isinstance(native.spec, istio.Gateway)]
     modes = {server.tls.mode for spec in specs for server in spec.servers or () if server.tls is not None}
-    listeners = [listener for gateway in index.of(Gateway) for listener in gateway.model.listeners or ()]
+    listeners = [listener for gateway in index.gateways.values() for listener in gateway.model.listeners or ()]
     written = {listener.tls.mode for listener in listeners if listener.tls is not None}
     return "AUTO_PASSTHROUGH" in modes or "autoPassthrough" in written
 
@@ -288,7 +295,7 @@ def _check_networks(index: Index, natives: Sequence[IstioObject[IstioStruct]], r
 
 
 def _named_networks(index: Index, natives: Sequence[IstioObject[IstioStruct]]) -> Iterator[tuple[str, str, Origin]]:
-    for group in index.of(VirtualMachines):
+    for group in _machines(index):
         if group.model.template.network is not None:
             yield group.model.template.network, group.spoken, group.at("spec", "template", "network")
         for position, machine in enumerate(group.model.addresses or ()):

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from meshgen.diagnostics import Related
 from meshgen.diagnostics.catalogue.edge import CORE_SERVICE_INCOMPLETE
 from meshgen.diagnostics.catalogue.lower import STATED_TWICE
-from meshgen.intent.core_objects import CoreService, CoreServiceAccount
 from meshgen.intent.decode import IntentObject
-from meshgen.intent.service import Port, Service
 from meshgen.json import JsonObject, JsonValue, drop_none
 from meshgen.kubernetes import EXPORT_TO
 from meshgen.lower.facts import app_protocol, workload_port
 from meshgen.lower.index import Index
 from meshgen.lower.result import Made, Report, make_other
 from meshgen.values import Protocol
+
+if TYPE_CHECKING:  # a kind is imported where the mesh has it
+    from meshgen.intent.core_objects import CoreService, CoreServiceAccount
+    from meshgen.intent.service import Port, Service
 
 
 def core_objects(index: Index, report: Report) -> Iterator[Made]:

@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, cast
 
 from meshgen.diagnostics import JsonPath, Origin
-from meshgen.intent import traffic as intent
-from meshgen.intent.access import Target
-from meshgen.intent.canary import Canary
 from meshgen.intent.decode import IntentObject
-from meshgen.intent.service import Service
-from meshgen.intent.traffic_policy import TrafficPolicy
 from meshgen.istio import destination_rule as istio
 from meshgen.istio.hosts import fully_qualified
 from meshgen.istio.shared import (
@@ -25,6 +20,13 @@ from meshgen.istio.shared import (
 )
 from meshgen.lower.index import Declared, Index, ServiceKey, host_of
 from meshgen.lower.result import Made, make
+
+if TYPE_CHECKING:  # a kind is imported where the mesh has it
+    from meshgen.intent import traffic as intent
+    from meshgen.intent.access import Target
+    from meshgen.intent.canary import Canary
+    from meshgen.intent.service import Service
+    from meshgen.intent.traffic_policy import TrafficPolicy
 
 _SIMPLE: dict[str, Literal["ROUND_ROBIN", "LEAST_REQUEST", "RANDOM", "PASSTHROUGH"]] = {
     "roundRobin": "ROUND_ROBIN",
@@ -57,7 +59,7 @@ def destination_rules(index: Index, engines: Mapping[ServiceKey, IntentObject[Ca
 
 def traffic_policies(index: Index) -> Iterator[Made]:
     """One for each TrafficPolicy."""
-    for policy in index.of(TrafficPolicy):
+    for policy in cast("list[IntentObject[TrafficPolicy]]", index.by_kind.get("TrafficPolicy", [])):
         yield _destination_rule(policy, fully_qualified(policy.model.host, policy.model.namespace), policy.model.clients)
 
 

@@ -8,6 +8,7 @@ the gateway.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
@@ -16,8 +17,6 @@ from meshgen.diagnostics.catalogue.edge import NO_WAY_TO_GATEWAY
 from meshgen.diagnostics.catalogue.lower import UNKNOWN_INTENT_REFERENCE
 from meshgen.intent.decode import IntentObject
 from meshgen.intent.external_service import ExternalService
-from meshgen.intent.gateway import Gateway
-from meshgen.intent.service import Port
 from meshgen.istio import destination_rule, gateway, virtual_service
 from meshgen.istio.destination_rule import ClientTLSSettings
 from meshgen.istio.shared import ServerTLSSettings
@@ -28,6 +27,10 @@ from meshgen.lower.result import Made, Report, make
 from meshgen.lower.rules import MESH, HttpDraft, RuleSet, TcpDraft, TlsDraft, with_ports
 from meshgen.lower.target import gateway_key
 from meshgen.values import Protocol
+
+if TYPE_CHECKING:  # a kind is imported where the mesh has it
+    from meshgen.intent.gateway import Gateway
+    from meshgen.intent.service import Port
 
 
 def find_ways(index: Index, report: Report) -> dict[str, Way]:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from meshgen.diagnostics import Diagnostic, JsonPath
 from meshgen.diagnostics.catalogue.extension import NOT_IN_TARGET, PORT_LEFT_OPEN
 from meshgen.diagnostics.catalogue.lower import UNKNOWN_INTENT_REFERENCE
 from meshgen.intent.decode import IntentObject
 from meshgen.intent.envoy import POSITIONS
-from meshgen.intent.extension import ExtendedTraffic, Extension
+from meshgen.intent.extension import ExtendedTraffic
 from meshgen.intent.leaves import StringMatch
 from meshgen.intent.reference import ANY_VERSION, Destination, split_service
 from meshgen.istio.shared import PolicyTargetReference
@@ -22,6 +22,9 @@ from meshgen.lower.index import Index, ServiceKey, host_of
 from meshgen.lower.result import Report
 from meshgen.lower.target import Scope, target_reference
 from meshgen.values import parse_duration
+
+if TYPE_CHECKING:  # a kind is imported where the mesh has it
+    from meshgen.intent.extension import Extension
 
 _CONTEXTS: Final[dict[str | None, tuple[Context, ...]]] = {
     "inbound": ("SIDECAR_INBOUND",),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -11,11 +12,13 @@ from meshgen import kubernetes as core
 from meshgen.diagnostics import Origin, Related
 from meshgen.diagnostics.catalogue.lower import STATED_TWICE
 from meshgen.intent.decode import IntentObject
-from meshgen.intent.service import Endpoint, Port, Service, Version
 from meshgen.load.kubernetes import decode_facts
 from meshgen.lower.index import Index, ServiceKey
 from meshgen.lower.result import Report
 from meshgen.values import Protocol, protocol_of_port
+
+if TYPE_CHECKING:  # a kind is imported where the mesh has it
+    from meshgen.intent.service import Endpoint, Port, Service, Version
 
 _SIDECAR = {"security.istio.io/tlsMode": "istio", "sidecar.istio.io/inject": "true"}
 """What the injector sets on a Pod; istiod knows by it that the Pod speaks the mesh's mTLS."""

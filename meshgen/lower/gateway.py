@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from msgspec.structs import replace
 
 from meshgen.diagnostics import JsonPath, Origin
 from meshgen.intent.decode import IntentObject
-from meshgen.intent.gateway import CertificateFiles, Gateway, Listener, ServerTls
+from meshgen.intent.gateway import Gateway
 from meshgen.istio import gateway as istio
 from meshgen.istio.hosts import overlaps
 from meshgen.istio.shared import ServerTLSSettings, TLSCertificate
 from meshgen.lower.index import Index
 from meshgen.lower.result import Made, make
+
+if TYPE_CHECKING:  # a kind is imported where the mesh has it
+    from meshgen.intent.gateway import CertificateFiles, Listener, ServerTls
 
 _MODES: dict[str, Literal["PASSTHROUGH", "SIMPLE", "MUTUAL", "AUTO_PASSTHROUGH", "ISTIO_MUTUAL", "OPTIONAL_MUTUAL"]] = {
     "simple": "SIMPLE",

@@ -7,18 +7,21 @@ the delegate, which has the weights and nothing else, is the engine's.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
 from meshgen.diagnostics import Related
 from meshgen.diagnostics.catalogue.lower import CANARIES_OVER_ONE_VERSION
 from meshgen.diagnostics.catalogue.rollout import ENGINE_CANNOT, SPLIT_OVER_ENGINE
-from meshgen.intent.canary import Canary
 from meshgen.intent.decode import IntentObject
 from meshgen.istio.virtual_service import Delegate
 from meshgen.lower.index import Index, ServiceKey
 from meshgen.lower.result import Report
 from meshgen.lower.rules import HttpDraft
+
+if TYPE_CHECKING:  # a kind is imported where the mesh has it
+    from meshgen.intent.canary import Canary
 
 WEIGHTS = "weights"
 """The rule, of Argo Rollouts' delegate, that has the weights."""

@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, TypeAlias, TypeVar, cast
 
 from meshgen import kubernetes
 from meshgen.diagnostics import did_you_mean
-from meshgen.intent.canary import Canary
-from meshgen.intent.cluster import Cluster
 from meshgen.intent.decode import IntentObject
-from meshgen.intent.external_service import ExternalService
-from meshgen.intent.gateway import Gateway
 from meshgen.intent.kind import Intent
-from meshgen.intent.mesh import Mesh
-from meshgen.intent.mirror import Mirror
 from meshgen.intent.reference import split_service
-from meshgen.intent.service import Service
 from meshgen.istio.hosts import service_host
 from meshgen.istio.mesh_config import MeshConfig
 from meshgen.istio.object import IstioObject
@@ -28,12 +21,22 @@ from meshgen.istio.versions import DEFAULT_TARGET, IstioVersion
 from meshgen.kubernetes import CoreFacts
 from meshgen.values import Protocol, protocol_of_port
 
+if TYPE_CHECKING:  # a kind is imported where the mesh has it
+    from meshgen.intent.canary import Canary
+    from meshgen.intent.cluster import Cluster
+    from meshgen.intent.external_service import ExternalService
+    from meshgen.intent.gateway import Gateway
+    from meshgen.intent.mesh import Mesh
+    from meshgen.intent.mirror import Mirror
+    from meshgen.intent.service import Service
+
 I = TypeVar("I", bound=Intent)  # noqa: E741 (I for intent, as T for type)
+C = TypeVar("C", bound="Canary | Mirror")
 
 ServiceKey = tuple[str, str]
 """Namespace and name; of an ExternalService no namespace, and the host."""
 
-Declared: TypeAlias = IntentObject[Service] | IntentObject[ExternalService]
+Declared: TypeAlias = "IntentObject[Service] | IntentObject[ExternalService]"
 """What has versions and rules of its own."""
 
 
@@ -81,7 +84,12 @@ class Index:
 
     def of(self, kind: type[I]) -> list[IntentObject[I]]:
         """The intents of a kind, by namespace and name."""
-        return [cast("IntentObject[I]", intent) for intent in self.intents if type(intent.model) is kind]
+        return cast("list[IntentObject[I]]", self.by_kind.get(kind.KIND, []))
+
+    @cached_property
+    def by_kind(self) -> Mapping[str, list[IntentObject[Intent]]]:
+        """The intents by their kind's name, for those who must not import the kind, by namespace and name."""
+        return _by_kind(self.intents)
 
     @property
     def cluster(self) -> Cluster | None:
@@ -185,40 +193,47 @@ def build_index(
     cluster: str = "",
 ) -> Index:
     """The index of intents that are in order and each given once."""
+    by_kind = _by_kind(intents)
     externals: dict[str, IntentObject[ExternalService]] = {}
-    for intent in intents:
-        if isinstance(intent.model, ExternalService):
-            for host in intent.model.hosts:
-                externals.setdefault(host, cast("IntentObject[ExternalService]", intent))
-    by_service: dict[type, dict[ServiceKey, list[IntentObject[Intent]]]] = {Canary: {}, Mirror: {}}
-    for intent in intents:
-        model = intent.model
-        if isinstance(model, Canary | Mirror):
-            key = ("", model.service) if model.service in externals else split_service(model.service, model.namespace)
-            by_service[type(model)].setdefault(key, []).append(intent)
+    for external in cast("list[IntentObject[ExternalService]]", by_kind.get("ExternalService", [])):
+        for host in external.model.hosts:
+            externals.setdefault(host, external)
+    mesh = by_kind.get("Mesh")
     return Index(
         intents=intents,
         facts=facts,
-        services=_by_key(intents, Service),
-        canaries=cast("dict[ServiceKey, list[IntentObject[Canary]]]", by_service[Canary]),
-        mirrors=cast("dict[ServiceKey, list[IntentObject[Mirror]]]", by_service[Mirror]),
-        gateways=_by_key(intents, Gateway),
+        services=_by_key(cast("list[IntentObject[Service]]", by_kind.get("Service", []))),
+        canaries=_by_service(cast("list[IntentObject[Canary]]", by_kind.get("Canary", [])), externals),
+        mirrors=_by_service(cast("list[IntentObject[Mirror]]", by_kind.get("Mirror", [])), externals),
+        gateways=_by_key(cast("list[IntentObject[Gateway]]", by_kind.get("Gateway", []))),
         externals=externals,
         entries={**_native_entries(natives), **{host: intent.model.namespace for host, intent in externals.items()}},
-        mesh=next((cast("IntentObject[Mesh]", intent) for intent in intents if isinstance(intent.model, Mesh)), None),
+        mesh=cast("IntentObject[Mesh]", mesh[0]) if mesh else None,
         config=config,
         target=target,
         cluster_name=cluster,
     )
 
 
+def _by_kind(intents: Iterable[IntentObject[Intent]]) -> dict[str, list[IntentObject[Intent]]]:
+    found: dict[str, list[IntentObject[Intent]]] = {}
+    for intent in intents:
+        found.setdefault(intent.model.KIND, []).append(intent)
+    return found
+
+
+def _by_service(changes: Iterable[IntentObject[C]], externals: Container[str]) -> dict[ServiceKey, list[IntentObject[C]]]:
+    found: dict[ServiceKey, list[IntentObject[C]]] = {}
+    for change in changes:
+        model = change.model
+        key = ("", model.service) if model.service in externals else split_service(model.service, model.namespace)
+        found.setdefault(key, []).append(change)
+    return found
+
+
 def _native_entries(natives: Iterable[IstioObject[IstioStruct]]) -> dict[str, str]:
     return {host: native.namespace for native in natives if isinstance(native.spec, ServiceEntry) for host in native.spec.hosts}
 
 
-def _by_key(intents: Iterable[IntentObject[Intent]], kind: type[I]) -> dict[ServiceKey, IntentObject[I]]:
-    return {
-        (intent.model.namespace, intent.model.name): cast("IntentObject[I]", intent)
-        for intent in intents
-        if type(intent.model) is kind
-    }
+def _by_key(intents: Iterable[IntentObject[I]]) -> dict[ServiceKey, IntentObject[I]]:
+    return {(intent.model.namespace, intent.model.name): intent for intent in intents}

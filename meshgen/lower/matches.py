@@ -5,14 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
 from meshgen.intent.leaves import StringMatch
-from meshgen.intent.match import Match
 from meshgen.istio.virtual_service import HTTPMatchRequest
 from meshgen.istio.virtual_service import StringMatch as IstioMatch
+
+if TYPE_CHECKING:  # a kind is imported where the mesh has it
+    from meshgen.intent.match import Match
 
 PRESENT = IstioMatch()
 """Istio's word for "is there" in headers and query parameters."""

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from meshgen.diagnostics import JsonPath, Origin
 from meshgen.intent.decode import IntentObject
-from meshgen.intent.mesh import Mesh
-from meshgen.intent.mesh_proxy import NamespaceSettings, WorkloadProxy
-from meshgen.intent.mesh_settings import SidecarDefaults
+from meshgen.intent.mesh_proxy import WorkloadProxy
 from meshgen.istio.authorization_policy import AuthorizationPolicy
 from meshgen.istio.peer_authentication import PeerAuthentication
 from meshgen.istio.sidecar import IstioEgressListener, OutboundTrafficPolicy, Sidecar
@@ -19,6 +17,11 @@ from meshgen.lower.index import Index
 from meshgen.lower.mesh_proxy import proxy_config
 from meshgen.lower.result import Made, make, make_other
 from meshgen.lower.telemetry import access_logging, tracing
+
+if TYPE_CHECKING:  # a kind is imported where the mesh has it
+    from meshgen.intent.mesh import Mesh
+    from meshgen.intent.mesh_proxy import NamespaceSettings
+    from meshgen.intent.mesh_settings import SidecarDefaults
 
 _OUTBOUND: dict[str, Literal["ALLOW_ANY", "REGISTRY_ONLY"]] = {"allowAny": "ALLOW_ANY", "registryOnly": "REGISTRY_ONLY"}
 

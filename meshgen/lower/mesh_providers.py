@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-from meshgen.intent import mesh_providers as intent
-from meshgen.intent.mesh import Mesh
 from meshgen.json import JsonObject, JsonValue
 from meshgen.lower.mesh_said import Said, constant, given, plain
+
+if TYPE_CHECKING:  # a kind is imported where the mesh has it
+    from meshgen.intent import mesh_providers as intent
+    from meshgen.intent.mesh import Mesh
 
 
 def say_providers(said: Said, mesh: Mesh) -> None:

@@ -5,14 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from meshgen.diagnostics import JsonPath
-from meshgen.intent.mesh import Mesh
-from meshgen.intent.mesh_proxy import Selector
-from meshgen.intent.model import Model
 from meshgen.json import JsonObject, JsonValue
 from meshgen.lower.actions import retries
 from meshgen.lower.destination_rule import (
@@ -23,6 +20,11 @@ from meshgen.lower.destination_rule import (
     tcp_keepalive,
     zone_aware,
 )
+
+if TYPE_CHECKING:  # a kind is imported where the mesh has it
+    from meshgen.intent.mesh import Mesh
+    from meshgen.intent.mesh_proxy import Selector
+    from meshgen.intent.model import Model
 
 
 def constant(word: str) -> str:

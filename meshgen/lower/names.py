@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from meshgen.diagnostics import did_you_mean
 from meshgen.diagnostics.catalogue.adopt import NAME_OF_NOTHING
 from meshgen.intent.decode import IntentObject
 from meshgen.intent.kind import Intent
+from meshgen.istio.object import IstioObject
+from meshgen.istio.struct import IstioStruct
+from meshgen.kubernetes import KubernetesObject
 from meshgen.lower.result import Made, Report
 
 
-def check_names(made: Sequence[Made], intents: Iterable[IntentObject[Intent]], report: Report) -> None:
+def check_names(made: Sequence[Made], intents: Sequence[IntentObject[Intent]], report: Report) -> None:
     """Reports each name that is stated for an object which the intent does not give."""
+    objects: dict[int, list[IstioObject[IstioStruct] | KubernetesObject]] = {
+        id(intent): [] for intent in intents if intent.model.names
+    }
+    for each in made if objects else ():
+        objects.get(id(each.intents[0]), []).append(each.object)
     for intent in intents:
         for key, name in (intent.model.names or {}).items():
-            own = [each.object for each in made if each.intents[0] is intent]
+            own = objects[id(intent)]
             kind = key.partition("/")[0]
             if any(each.kind == kind and each.name == name for each in own):
                 continue

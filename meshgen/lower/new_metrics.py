@@ -8,12 +8,11 @@ an EnvoyFilter changes is no stable interface.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
 
 from meshgen.diagnostics import JsonPath, Origin
 from meshgen.diagnostics.catalogue.telemetry import EXPRESSION_HELP, UNKNOWN_ATTRIBUTE, UNREADABLE_EXPRESSION
 from meshgen.intent.decode import IntentObject
-from meshgen.intent.metrics import NewMetric
-from meshgen.intent.telemetry import Telemetry
 from meshgen.istio.attributes import unknown_attribute
 from meshgen.istio.envoy_filter import EnvoyConfigObjectPatch
 from meshgen.istio.expressions import ExpressionError, attributes
@@ -22,6 +21,10 @@ from meshgen.json import JsonObject, JsonValue
 from meshgen.lower.envoy_patches import Context, Where, envoy_filter, merge_http_filter, proxy_versions, typed
 from meshgen.lower.result import Made, Report, make
 from meshgen.lower.target import Scope
+
+if TYPE_CHECKING:  # a kind is imported where the mesh has it
+    from meshgen.intent.metrics import NewMetric
+    from meshgen.intent.telemetry import Telemetry
 
 _FILTER = "istio.stats"
 _CONTEXTS: Mapping[str, tuple[Context, ...]] = {

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
 from meshgen.diagnostics import JsonPath, did_you_mean
 from meshgen.diagnostics.catalogue.telemetry import SERVICE_OF_PROVIDER
 from meshgen.intent.decode import IntentObject
-from meshgen.intent.mesh import Mesh
-from meshgen.intent.observability import Dashboards, Kiali, PrometheusScrape
 from meshgen.istio.object import IstioObject
 from meshgen.istio.struct import IstioStruct
 from meshgen.json import JsonObject, JsonValue, drop_none
@@ -19,6 +17,10 @@ from meshgen.lower.index import Index
 from meshgen.lower.installed import CONTROL_PLANE
 from meshgen.lower.result import DeliveryFile, Made, Report, make_other
 from meshgen.lower.runbook import runbook
+
+if TYPE_CHECKING:  # a kind is imported where the mesh has it
+    from meshgen.intent.mesh import Mesh
+    from meshgen.intent.observability import Dashboards, Kiali, PrometheusScrape
 
 _OPERATOR = "monitoring.coreos.com/v1"
 _PROXY_PORT = "http-envoy-prom"  # 15090, of each container that is an Istio proxy

@@ -28,19 +28,25 @@ def patched(
 ) -> list[Made]:
     """The objects with all patches applied, in the order of the intents and of their patches."""
     objects = list(made)
+    patching: dict[int, list[int]] = {id(intent): [] for intent in intents if intent.model.patches}
+    for number, each in enumerate(objects) if patching else ():
+        for maker in {id(intent) for intent in each.intents} & patching.keys():
+            patching[maker].append(number)
     for intent in intents:
         for position, patch in enumerate(intent.model.patches or ()):
             path = ("spec", "patches", position)
-            index = _target(objects, intent, patch, path, report)
+            own = [(number, objects[number].object) for number in patching[id(intent)]]
+            index = _target(own, intent, patch, path, report)
             if index is not None:
                 after = _apply(objects[index].object, intent, patch, path, report, release)
                 objects[index] = replace(objects[index], object=after)
     return objects
 
 
-def _target(objects: Sequence[Made], intent: IntentObject[Intent], patch: Patch, path: JsonPath, report: Report) -> int | None:
+def _target(
+    own: Sequence[tuple[int, Target]], intent: IntentObject[Intent], patch: Patch, path: JsonPath, report: Report
+) -> int | None:
     """The index of the object that a patch is for; None (and a finding) where there is none, or more than one."""
-    own = [(index, made.object) for index, made in enumerate(objects) if any(each is intent for each in made.intents)]
     fitting = [(i, o) for i, o in own if o.kind == patch.kind and patch.name in {None, o.name}]
     if len(fitting) == 1:
         return fitting[0][0]

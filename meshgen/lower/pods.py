@@ -9,21 +9,23 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
 from meshgen.diagnostics import Diagnostic, Related
 from meshgen.diagnostics.catalogue.telemetry import ANNOTATION_REPLACED, PODS_TO_ANNOTATE
 from meshgen.intent.decode import IntentObject
-from meshgen.intent.observation import ProxyStats
-from meshgen.intent.telemetry import Telemetry
 from meshgen.json import JsonObject, JsonValue, merge_patch
 from meshgen.kubernetes import KubernetesObject, PodOwner
 from meshgen.load.yaml import parse_values
 from meshgen.lower.index import Index
 from meshgen.lower.result import DeliveryFile, Made, Report, make_other
 from meshgen.lower.target import Scope
+
+if TYPE_CHECKING:  # a kind is imported where the mesh has it
+    from meshgen.intent.observation import ProxyStats
+    from meshgen.intent.telemetry import Telemetry
 
 CONFIG = "proxy.istio.io/config"
 """A part of ProxyConfig for one Pod, as YAML (Istio: resource annotations)."""

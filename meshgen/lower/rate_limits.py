@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from meshgen.diagnostics.catalogue.extension import NOT_IN_TARGET
 from meshgen.intent.leaves import StringMatch
-from meshgen.intent.limits import SECONDS, AddressMask, Limit, LimitKey, LocalRateLimit, Rate, RateLimit
+from meshgen.intent.limits import SECONDS, AddressMask, LocalRateLimit
 from meshgen.istio.envoy_filter import EnvoyConfigObjectPatch
 from meshgen.istio.versions import IstioVersion
 from meshgen.json import JsonObject, JsonValue, drop_none
 from meshgen.lower import envoy_patches as patches
 from meshgen.lower.envoy_patches import Table, Where, typed
 from meshgen.lower.extension_place import Place, grpc_service, header_match, seconds
+
+if TYPE_CHECKING:  # a kind is imported where the mesh has it
+    from meshgen.intent.limits import Limit, LimitKey, Rate, RateLimit
 
 LOCAL: Final = "envoy.filters.http.local_ratelimit"
 GLOBAL: Final = "envoy.filters.http.ratelimit"

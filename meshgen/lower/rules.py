@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias, cast
 
 from msgspec.structs import replace
 
@@ -17,10 +17,6 @@ from meshgen.diagnostics import JsonPath, Origin, Related
 from meshgen.diagnostics.catalogue.lower import CANNOT_COMBINE, SPLIT_WITHOUT_VERSION
 from meshgen.intent.decode import IntentObject
 from meshgen.intent.kind import Intent
-from meshgen.intent.match import Match, TcpMatch, TlsMatch
-from meshgen.intent.route import Route
-from meshgen.intent.rule import Rule, TcpRule, TlsRule
-from meshgen.intent.service import Service
 from meshgen.istio import virtual_service as istio
 from meshgen.lower.actions import actions_of, percent
 from meshgen.lower.combine import combine
@@ -29,6 +25,12 @@ from meshgen.lower.index import Declared, Index, ServiceKey, host_of, subset_at_
 from meshgen.lower.matches import Inexpressible, Matches, http_match
 from meshgen.lower.result import Report
 from meshgen.values import Protocol
+
+if TYPE_CHECKING:  # a kind is imported where the mesh has it
+    from meshgen.intent.match import Match, TcpMatch, TlsMatch
+    from meshgen.intent.route import Route
+    from meshgen.intent.rule import Rule, TcpRule, TlsRule
+    from meshgen.intent.service import Service
 
 HttpDraft: TypeAlias = Draft[istio.HTTPMatchRequest]
 TcpDraft: TypeAlias = Draft[istio.L4MatchAttributes]
@@ -88,7 +90,7 @@ class RuleBook:
 
     def _draft_service(self, intent: Declared, key: ServiceKey) -> RuleSet:
         service = intent.model
-        tls = service.tls if isinstance(service, Service) else None  # an ExternalService has none of these
+        tls = cast("Service", service).tls if service.KIND == "Service" else None  # an ExternalService has none of these
         if not (service.routes or service.tcp or tls):
             return self._implied(intent, key)
         return RuleSet(

@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Literal
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Literal, cast
 
 from msgspec.structs import replace
 
 from meshgen.diagnostics import JsonPath, Origin, Related
 from meshgen.diagnostics.catalogue.lower import NO_WORKLOAD
-from meshgen.intent.access import Access
 from meshgen.intent.decode import IntentObject
-from meshgen.intent.extension import Extension
 from meshgen.intent.kind import Intent
 from meshgen.intent.reference import split_service
-from meshgen.intent.service import Call, Service
-from meshgen.intent.sidecar import InboundListener, OutboundListener, Sidecar, SidecarSettings, UnknownHosts
 from meshgen.istio import sidecar as istio
 from meshgen.istio.hosts import covering
 from meshgen.lower.destination_rule import connection_pool
 from meshgen.lower.draft import Resolver
-from meshgen.lower.extension_place import called, concerns
 from meshgen.lower.gateway import server_tls
 from meshgen.lower.index import Index, ServiceKey, host_of
 from meshgen.lower.result import Made, Report, make
+
+if TYPE_CHECKING:  # a kind is imported where the mesh has it
+    from meshgen.intent.access import Access
+    from meshgen.intent.extension import Extension
+    from meshgen.intent.service import Call, Service
+    from meshgen.intent.sidecar import InboundListener, OutboundListener, Sidecar, SidecarSettings, UnknownHosts
 
 _CAPTURES: dict[str, Literal["DEFAULT", "IPTABLES", "NONE"]] = {"default": "DEFAULT", "iptables": "IPTABLES", "none": "NONE"}
 _POLICIES: dict[str, Literal["REGISTRY_ONLY", "ALLOW_ANY"]] = {"registryOnly": "REGISTRY_ONLY", "allowAny": "ALLOW_ANY"}
@@ -43,7 +44,7 @@ def sidecars(index: Index, report: Report) -> Iterator[Made]:
         hint = f"add `workload: {{selector: {{app: {key[1]}}}}}`, or the core Service to the tree"
         related = [Related(service.origin, "declared here")]
         report.append(NO_WORKLOAD.at(service.at("spec", field), message, help=hint, related=related))
-    for sidecar in index.of(Sidecar):
+    for sidecar in cast("list[IntentObject[Sidecar]]", index.by_kind.get("Sidecar", [])):
         yield _of_sidecar(sidecar, index, report)
 
 
@@ -63,13 +64,16 @@ def _of_service(
         for callee, origin in sorted(admitted.items(), key=lambda item: item[0]):
             hosts.setdefault(f"{callee[0]}/{host_of(callee)}", origin)
         hosts.setdefault(f"{index.root_namespace}/*", service.item("spec", "calls"))
-    settings = service.model.sidecar or SidecarSettings()
-    origins = _origins(service, ("spec", "sidecar"), settings)
-    first = len(settings.outbound or ())
+    settings, place = service.model.sidecar, ("spec", "sidecar")
+    origins = {} if settings is None else _origins(service, place, settings)
+    first = 0 if settings is None else len(settings.outbound or ())
     for position, origin in enumerate(hosts.values()):
         origins["spec", "egress", first, "hosts", position] = origin
-    resolver = Resolver(service, None, index, report)
-    return make(service, _spec(labels, settings, tuple(hosts), resolver, ("spec", "sidecar")), origins=origins)
+    if settings is None:
+        spec = istio.Sidecar(workload_selector=_selector(labels), egress=_listener_for(hosts))
+    else:
+        spec = _spec(labels, settings, tuple(hosts), Resolver(service, None, index, report), place)
+    return make(service, spec, origins=origins)
 
 
 def _of_sidecar(sidecar: IntentObject[Sidecar], index: Index, report: Report) -> Made:
@@ -92,17 +96,25 @@ def _spec(
     labels: Mapping[str, str] | None, settings: SidecarSettings, hosts: tuple[str, ...], resolver: Resolver, path: JsonPath
 ) -> istio.Sidecar:
     """`spec`; the listener for all hosts comes last, as Istio asks."""
-    egress = [_outbound(listener) for listener in settings.outbound or ()]
-    if hosts:
-        egress.append(istio.IstioEgressListener(hosts=hosts))
+    outbound = tuple(map(_outbound, settings.outbound or ()))
     inbound = settings.inbound
     return istio.Sidecar(
-        workload_selector=None if labels is None else istio.NetworkingWorkloadSelector(labels=dict(labels)),
+        workload_selector=None if labels is None else _selector(labels),
         ingress=None if inbound is None else tuple(map(_inbound, inbound)),
-        egress=tuple(egress) or None,
+        egress=(*outbound, *(_listener_for(hosts) or ())) or None,
         outbound_traffic_policy=_unknown_hosts(settings.unknown_hosts, resolver, path),
         inbound_connection_pool=connection_pool(settings.inbound_connections),
     )
+
+
+def _selector(labels: Mapping[str, str]) -> istio.NetworkingWorkloadSelector:
+    return istio.NetworkingWorkloadSelector(labels=dict(labels))
+
+
+def _listener_for(hosts: Iterable[str]) -> tuple[istio.IstioEgressListener, ...] | None:
+    """The listener for all hosts, if there are any."""
+    listed = tuple(hosts)
+    return (istio.IstioEgressListener(hosts=listed),) if listed else None
 
 
 def _inbound(listener: InboundListener) -> istio.IstioIngressListener:
@@ -153,7 +165,7 @@ def _egress_host(call: Call, namespace: str, index: Index) -> str:
 def _admitted(index: Index) -> dict[ServiceKey, dict[ServiceKey, Origin]]:
     """By caller, the services whose Access lets it in by name, and those that its Extensions call: it sees what it may call."""
     found: dict[ServiceKey, dict[ServiceKey, Origin]] = {}
-    for access in index.of(Access):
+    for access in cast("list[IntentObject[Access]]", index.by_kind.get("Access", [])):
         model = access.model
         if model.service is None:
             continue
@@ -162,13 +174,20 @@ def _admitted(index: Index) -> dict[ServiceKey, dict[ServiceKey, Origin]]:
             for number, caller in enumerate(rule.from_ or ()):
                 for key in _callers(caller.service, caller.service_account, caller.namespace or model.namespace, index):
                     found.setdefault(key, {}).setdefault(callee, access.at("spec", "allow", position, "from", number))
-    for extension in index.of(Extension):
+    if "Extension" in index.by_kind:
+        _admit_called(index, found)
+    return found
+
+
+def _admit_called(index: Index, found: dict[ServiceKey, dict[ServiceKey, Origin]]) -> None:
+    from meshgen.lower.extension_place import called, concerns  # noqa: PLC0415 (only where there are Extensions)
+
+    for extension in cast("list[IntentObject[Extension]]", index.by_kind["Extension"]):
         for destination, place in called(extension.model):
             callee = (destination.namespace or extension.model.namespace, destination.service or "")
             for key in index.services if destination.service is not None else ():
                 if concerns(extension.model, key, index):
                     found.setdefault(key, {}).setdefault(callee, extension.at(*place))
-    return found
 
 
 def _callers(service: str | None, account: str | None, namespace: str, index: Index) -> list[ServiceKey]:

@@ -9,11 +9,11 @@ were; else they draw anew.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
 from meshgen.diagnostics import Origin
-from meshgen.intent.canary import Canary, Stickiness
 from meshgen.intent.decode import IntentObject
 from meshgen.intent.leaves import StringMatch
 from meshgen.istio.virtual_service import HeaderOperations, Headers, HTTPMatchRequest
@@ -21,6 +21,9 @@ from meshgen.istio.virtual_service import StringMatch as IstioMatch
 from meshgen.lower.draft import Target
 from meshgen.lower.matches import cookie_pattern
 from meshgen.values import parse_duration
+
+if TYPE_CHECKING:  # a kind is imported where the mesh has it
+    from meshgen.intent.canary import Canary, Stickiness
 
 _SAME_SITE = {"strict": "Strict", "lax": "Lax", "none": "None"}
 

@@ -4,24 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from meshgen.diagnostics import Related, did_you_mean
 from meshgen.diagnostics.catalogue.lower import NO_WORKLOAD, UNKNOWN_INTENT_REFERENCE
-from meshgen.intent.access import Access
-from meshgen.intent.authentication import Authentication
-from meshgen.intent.decode import IntentObject
-from meshgen.intent.extension import Extension
-from meshgen.intent.proxy import Proxy
 from meshgen.intent.reference import split_service
-from meshgen.intent.target import TargetReference
-from meshgen.intent.telemetry import Telemetry
 from meshgen.istio.shared import PolicyTargetReference, WorkloadSelector
 from meshgen.lower.index import Index, ServiceKey
 from meshgen.lower.result import Report
 
+if TYPE_CHECKING:  # a kind is imported where the mesh has it
+    from meshgen.intent.access import Access
+    from meshgen.intent.authentication import Authentication
+    from meshgen.intent.decode import IntentObject
+    from meshgen.intent.extension import Extension
+    from meshgen.intent.proxy import Proxy
+    from meshgen.intent.target import TargetReference
+    from meshgen.intent.telemetry import Telemetry
+
 Targeted: TypeAlias = (
-    IntentObject[Access] | IntentObject[Authentication] | IntentObject[Extension] | IntentObject[Proxy] | IntentObject[Telemetry]
+    "IntentObject[Access] | IntentObject[Authentication] | IntentObject[Extension] | IntentObject[Proxy]"
+    " | IntentObject[Telemetry]"
 )
 """Intents that are for something: a service, a gateway, Pods, a namespace or the mesh."""
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from meshgen.diagnostics import JsonPath, Origin
 from meshgen.intent.decode import IntentObject
-from meshgen.intent.metrics import MetricChange, MetricName, MetricOverride, Metrics, MetricTag
-from meshgen.intent.observation import LogRule, TagSource, Tracing
+from meshgen.intent.metrics import MetricOverride, Metrics
 from meshgen.intent.telemetry import Telemetry
 from meshgen.istio import telemetry as istio
 from meshgen.lower.index import Index
@@ -16,6 +15,10 @@ from meshgen.lower.new_metrics import new_metrics
 from meshgen.lower.pods import PodChange, bootstrap, pod_change
 from meshgen.lower.result import Made, Report, make
 from meshgen.lower.target import Scope, scope_of
+
+if TYPE_CHECKING:  # a kind is imported where the mesh has it
+    from meshgen.intent.metrics import MetricChange, MetricName, MetricTag
+    from meshgen.intent.observation import LogRule, TagSource, Tracing
 
 _SIDES: dict[str, Literal["CLIENT", "SERVER", "CLIENT_AND_SERVER"]] = {
     "client": "CLIENT",

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from meshgen.diagnostics import JsonPath, Origin, Related
 from meshgen.diagnostics.catalogue.lower import HIDDEN_BY_MERGE, MERGED
 from meshgen.intent.decode import IntentObject
 from meshgen.intent.kind import Intent
-from meshgen.intent.route import Route
-from meshgen.intent.service import Service
 from meshgen.istio import virtual_service as istio
 from meshgen.istio.hosts import SERVICE_SUFFIX, fully_qualified, service_host
 from meshgen.istio.object import IstioObject
@@ -24,6 +22,9 @@ from meshgen.lower.hedging import hedging, named
 from meshgen.lower.index import Index, host_of
 from meshgen.lower.result import Made, Report, make
 from meshgen.lower.rules import MESH, HttpDraft, RuleBook, RuleSet, gateway_names, with_timeout
+
+if TYPE_CHECKING:  # a kind is imported where the mesh has it
+    from meshgen.intent.route import Route
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,7 @@ def _speakers(index: Index, book: RuleBook, changes: Changes) -> Iterator[Speake
         rules = with_timeout(changes.apply(own if way is None else legs(way, host, own)), timeout)
         if rules.http or rules.tcp or rules.tls:
             yield Speaker(external, 0, (host,), (MESH,) if way is None else (way.name, MESH), rules, external.model.export_to)
-    for route in index.of(Route):
+    for route in cast("list[IntentObject[Route]]", index.by_kind.get("Route", [])):
         rules = with_timeout(changes.apply(book.of_route(route)), timeout)
         if rules.http or rules.tcp or rules.tls:
             model = route.model
@@ -206,7 +207,7 @@ def _virtual_service(
 
 
 def _host_origins(intent: IntentObject[Intent], hosts: Sequence[str], origins: dict[JsonPath, Origin]) -> None:
-    if isinstance(intent.model, Service):
+    if intent.model.KIND == "Service":
         origins["spec", "hosts"] = intent.item("metadata", "name")
     elif hosts:
         origins["spec", "hosts"] = intent.item("spec", "hosts")
