@@ -166,7 +166,8 @@ def _intent(natives: list[Native], of: Native, facts: CoreFacts) -> tuple[str, d
     model = next((each.intent.model for each in adoption.adopted if each.object.key == of.key), None)
     if model is None:
         return None
-    return model.KIND, dict(_flat(model.to_document(short=False)["spec"], ()))
+    document: dict[str, Any] = model.to_document(short=False)
+    return model.KIND, dict(_flat({"metadata": document["metadata"], **document["spec"]}, ()))
 
 
 def _flat(value: Any, path: PathOf) -> Iterator[tuple[PathOf, Any]]:
@@ -257,8 +258,9 @@ def _spoken(kind: str, paths: list[PathOf], each: Occurrence) -> str:
     if all(path[0] == "patches" for path in paths):
         return f"`{kind}` with a patch"
     own = {str(key) for key in each.path}
-    said = [path for path in paths if path[0] not in {"names", "patches"}]  # what follows from a change elsewhere
-    texts = dict.fromkeys(_text(kind, path, own) for path in said or paths)
+    said = [path for path in paths if path[0] not in {"metadata", "names", "patches"}]  # these follow from a change elsewhere
+    named = [path for path in paths if path[0] == "metadata"]  # or the intent's own name says it
+    texts = dict.fromkeys(_text(kind, path, own) for path in said or named or paths)
     return ", ".join(f"`{text}`" for text in sorted(texts, key=lambda text: (len(text), text))[:2])
 
 
