@@ -71,7 +71,7 @@ def standing(context: Context, host: str) -> Standing:
     parts = split_cluster_host(host)
     if parts is None or parts[1] in context.hosts_by_namespace:
         return Standing.UNKNOWN
-    if context.namespaces and parts[1] not in context.namespaces:
+    if parts[1] in context.mesh.unseen_namespaces or (context.namespaces and parts[1] not in context.namespaces):
         return Standing.UNKNOWN
     return Standing.UNDECIDED
 
@@ -85,6 +85,8 @@ def suggestion(context: Context, host: str) -> str:
             return f"the ServiceEntry for `{wildcard}` is a destination only under that name"
         return context.near(host, context.outside_hosts) or "a host outside of the cluster needs a ServiceEntry"
     name, namespace = parts
+    if namespace in context.mesh.unseen_namespaces:
+        return f"no discovery selector picks namespace `{namespace}`: label it, or add a ServiceEntry for the host"
     elsewhere = context.namespaces_by_service.get(name, ())
     if elsewhere:
         return f"there is a `{name}` in namespace `{elsewhere[0]}`: write `{name}.{elsewhere[0]}.svc.cluster.local`"

@@ -82,7 +82,7 @@ def _own_suppressions(mesh: Mesh) -> tuple[list[Suppression], list[Diagnostic]]:
 
 
 def _read_all(mesh: Mesh) -> Iterator[tuple[list[Suppression], list[Diagnostic]]]:
-    for found in mesh.objects:
+    for found in (*mesh.objects, *mesh.left_out):
         if ANNOTATION in found.annotations:
             yield read_suppressions(found.annotations, found.origin)
     for service in mesh.facts.services:

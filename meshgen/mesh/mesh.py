@@ -31,6 +31,7 @@ from meshgen.istio.workload_group import WorkloadGroup
 from meshgen.kubernetes import CoreFacts
 from meshgen.mesh import policies
 from meshgen.mesh.destination_rules import DestinationRuleIndex
+from meshgen.mesh.discovery import discovered
 from meshgen.mesh.endpoints import EndpointIndex
 from meshgen.mesh.proxy import Proxy, Role
 from meshgen.mesh.registry import build_services
@@ -79,6 +80,8 @@ class Mesh:
     config: MeshConfig
     facts: CoreFacts
     objects: tuple[IstioObject[IstioStruct], ...]
+    left_out: tuple[IstioObject[IstioStruct], ...]  # those of namespaces that istiod does not look at; they do nothing
+    unseen_namespaces: frozenset[str]  # declared namespaces that no discovery selector picks
     services: tuple[Service, ...]  # by creation time, name, namespace; ExternalName Services (ALIAS) too
     workloads: tuple[Workload, ...]
 
@@ -93,8 +96,11 @@ class Mesh:
     ) -> None:
         self.config = config
         self.networks = networks
-        self.facts = facts
-        self.objects = tuple(objects)
+        known = discovered(objects, facts, config)
+        self.facts = facts = known.facts
+        self.objects = known.objects
+        self.left_out = known.left_out
+        self.unseen_namespaces = known.unseen
         self._by_kind: dict[str, list[IstioObject[IstioStruct]]] = {}
         for found in self.objects:
             self._by_kind.setdefault(found.kind, []).append(found)

@@ -85,6 +85,31 @@ Stay within the bound, or have the namespace exempted: `bounds: {maxTimeout: 10s
 """,
 )
 
+NOT_DISCOVERED = Code(
+    number="MG0135",
+    slug="namespace-not-discovered",
+    severity=Severity.WARNING,
+    title="objects of a namespace that istiod does not look at",
+    page="""
+MeshConfig's `discoverySelectors` (a Mesh's `discovery`) say which namespaces istiod looks at. None of them picks the labels of this
+Namespace, so its Istio objects do nothing and its services are unknown to the mesh. The root namespace is always looked at, and so
+is for meshgen a namespace that the sources do not declare: its labels are not known.
+
+```yaml
+kind: Mesh
+spec: {discovery: [{labels: {mesh: "on"}}]}
+---
+kind: Namespace
+metadata: {name: legacy}             # without `mesh: "on"`
+---
+kind: VirtualService
+metadata: {name: orders, namespace: legacy}
+```
+
+Give the Namespace a label that a selector asks for, or remove the objects.
+""",
+)
+
 OPERATOR_ONLY = Code(
     number="MG0810",
     slug="operator-only-setting",

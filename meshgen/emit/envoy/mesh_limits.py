@@ -21,8 +21,8 @@ def _names(text: str) -> frozenset[str]:
 CARRIED: Final[Mapping[str, frozenset[str]]] = {
     "MeshConfig": _names(
         "accessLogEncoding accessLogFile accessLogFormat connectTimeout defaultConfig defaultDestinationRuleExportTo"
-        " defaultHttpRetryPolicy defaultProviders defaultServiceExportTo defaultVirtualServiceExportTo dnsRefreshRate"
-        " enableAutoMtls extensionProviders h2UpgradePolicy localityLbSetting outboundTrafficPolicy pathNormalization"
+        " defaultHttpRetryPolicy defaultProviders defaultServiceExportTo defaultVirtualServiceExportTo discoverySelectors"
+        " dnsRefreshRate enableAutoMtls extensionProviders h2UpgradePolicy localityLbSetting outboundTrafficPolicy pathNormalization"
         " protocolDetectionTimeout rootNamespace tcpKeepalive trustDomain trustDomainAliases"
     ),
     "ProxyConfig": frozenset({"gatewayTopology", "tracing"}),
@@ -43,7 +43,7 @@ NOT_APPLICABLE: Final[Mapping[str, frozenset[str]]] = {
 }
 REPORTED: Final[Mapping[str, frozenset[str]]] = {
     "MeshConfig": _names(
-        "caCertificates defaultInboundHttpRetryPolicy defaultTrafficPolicy disableEnvoyListenerLog discoverySelectors"
+        "caCertificates defaultInboundHttpRetryPolicy defaultTrafficPolicy disableEnvoyListenerLog"
         " enableEnvoyAccessLogService enableTracing inboundClusterStatName inboundTrafficPolicy meshMTLS"
         " outboundClusterStatName proxyHttpPort proxyInboundListenPort proxyListenPort serviceEntryVisibility"
         " tlsDefaults zoneAwareLbSetting"

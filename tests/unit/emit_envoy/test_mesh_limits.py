@@ -24,7 +24,7 @@ def test_what_is_left_out_is_one_finding() -> None:
     mesh = mesh_of("", config=config)
     (found,) = mesh_limits(mesh, mesh.view(Proxy(name="catalog", namespace="shop", role=Role.SIDECAR)))
     assert found.code.number == "MG0906"
-    assert "`discoverySelectors`, `tlsDefaults`, `defaultConfig.statNameLength` are not carried over" in found.message
+    assert "`inboundClusterStatName`, `tlsDefaults`, `defaultConfig.statNameLength` are not carried over" in found.message
 
 
 def test_the_defaults_leave_nothing_out() -> None:
