@@ -25,5 +25,7 @@ def mesh_of(text: str, *documents: dict[str, Any], config: str | MeshConfig | No
             objects.append(found)
     facts, diagnostics = decode_facts(values)
     assert not diagnostics, diagnostics
+    if config is None and facts.mesh_configs:
+        config = msgspec.convert(facts.mesh_configs[0].mesh, MeshConfig)
     settings = msgspec.convert(yaml.safe_load(config), MeshConfig) if isinstance(config, str) else config
     return link(objects, facts, settings or MeshConfig())

@@ -91,9 +91,9 @@ NOT_DISCOVERED = Code(
     severity=Severity.WARNING,
     title="objects of a namespace that istiod does not look at",
     page="""
-MeshConfig's `discoverySelectors` (a Mesh's `discovery`) say which namespaces istiod looks at. None of them picks the labels of this
-Namespace, so its Istio objects do nothing and its services are unknown to the mesh. The root namespace is always looked at, and so
-is for meshgen a namespace that the sources do not declare: its labels are not known.
+MeshConfig's `discoverySelectors` (a Mesh's `discovery`) say which namespaces istiod looks at. None of them picks the labels of
+this Namespace, so its Istio objects do nothing and its services are unknown to the mesh. The root namespace is always looked at,
+and for meshgen so is a namespace that the sources do not declare: its labels are not known.
 
 ```yaml
 kind: Mesh

@@ -22,8 +22,8 @@ CARRIED: Final[Mapping[str, frozenset[str]]] = {
     "MeshConfig": _names(
         "accessLogEncoding accessLogFile accessLogFormat connectTimeout defaultConfig defaultDestinationRuleExportTo"
         " defaultHttpRetryPolicy defaultProviders defaultServiceExportTo defaultVirtualServiceExportTo discoverySelectors"
-        " dnsRefreshRate enableAutoMtls extensionProviders h2UpgradePolicy localityLbSetting outboundTrafficPolicy pathNormalization"
-        " protocolDetectionTimeout rootNamespace tcpKeepalive trustDomain trustDomainAliases"
+        " dnsRefreshRate enableAutoMtls extensionProviders h2UpgradePolicy localityLbSetting outboundTrafficPolicy"
+        " pathNormalization protocolDetectionTimeout rootNamespace tcpKeepalive trustDomain trustDomainAliases"
     ),
     "ProxyConfig": frozenset({"gatewayTopology", "tracing"}),
 }

@@ -89,6 +89,11 @@ data: {{mesh: "{settings}"}}
 ---"""
 
 
+def namespace(name: str, labels: str) -> str:
+    return f"\napiVersion: v1\nkind: Namespace\nmetadata: {{name: {name}, labels: {labels}}}\n---"
+
+
+DISCOVERY = mesh_config("{discoverySelectors: [{matchLabels: {mesh: 'on'}}]}")
 TO_CATALOG = "{hosts: [catalog], http: [{route: [{destination: {host: catalog}}]}]}"
 V1_V2 = "subsets: [{name: v1, labels: {version: v1}}, {name: v2, labels: {version: v2}}]"
 HTTP_SERVER = "{port: {number: 80, name: http, protocol: HTTP}, hosts: [a.example]}"
@@ -251,6 +256,13 @@ metadata: {name: cert, namespace: shop}
         good=service()
         + route("{hosts: [a.example], http: [{directResponse: {status: 200}}]}")
         + istio("Sidecar", "web", "{egress: [{hosts: [./*, shop/catalog.shop.svc.cluster.local, '*/a.example', ~/b.example]}]}"),
+    ),
+    Case(
+        "MG0135",
+        bad=DISCOVERY + namespace("shop", "{mesh: 'off'}") + route("{hosts: [a], http: [{}]}"),
+        place="",
+        message="no discovery selector picks namespace `shop`: its VirtualService `web` does nothing",
+        good=DISCOVERY + namespace("shop", "{mesh: 'on'}") + namespace("istio-system", "{}") + route("{hosts: [a], http: [{}]}"),
     ),
     Case(
         "MG0147",

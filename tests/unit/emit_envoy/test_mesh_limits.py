@@ -20,11 +20,13 @@ def test_each_field_stands_in_one_table(name: str, kind: type[msgspec.Struct]) -
 
 def test_what_is_left_out_is_one_finding() -> None:
     proxy = "{statNameLength: 100, concurrency: 1}"
-    config = f"{{tlsDefaults: {{minProtocolVersion: TLSV1_3}}, discoverySelectors: [{{}}], defaultConfig: {proxy}}}"
+    config = (
+        f"{{tlsDefaults: {{minProtocolVersion: TLSV1_3}}, inboundTrafficPolicy: {{mode: LOCALHOST}}, defaultConfig: {proxy}}}"
+    )
     mesh = mesh_of("", config=config)
     (found,) = mesh_limits(mesh, mesh.view(Proxy(name="catalog", namespace="shop", role=Role.SIDECAR)))
     assert found.code.number == "MG0906"
-    assert "`inboundClusterStatName`, `tlsDefaults`, `defaultConfig.statNameLength` are not carried over" in found.message
+    assert "`inboundTrafficPolicy`, `tlsDefaults`, `defaultConfig.statNameLength` are not carried over" in found.message
 
 
 def test_the_defaults_leave_nothing_out() -> None:
