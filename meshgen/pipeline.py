@@ -32,6 +32,7 @@ from meshgen.load.kubernetes import decode_facts
 from meshgen.load.load import Loaded, Options, load
 from meshgen.load.project import Project, ProxyTarget
 from meshgen.load.workspace import CONTROLLERS, Workspace
+from meshgen.lower.admission import admitted
 from meshgen.lower.installed import Installation
 from meshgen.lower.lower import lower
 from meshgen.lower.result import DeliveryFile
@@ -120,7 +121,7 @@ def _compile(root: Path, options: Options, loaded: Loaded, cluster: str, diagnos
     intents, found = decode_intents(workspace.intents)
     diagnostics += found
     natives, found = decode_natives(workspace.natives, target)
-    diagnostics += found
+    diagnostics += (*found, *admitted(natives, target))
     diagnostics += tuple(_left_out(document) for document in workspace.gateway_api)
     facts, found = decode_facts((document.value, document.origin) for document in workspace.core)
     diagnostics += found

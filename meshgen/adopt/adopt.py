@@ -11,7 +11,7 @@ from meshgen.adopt.differences import differences, patch_for, spoken
 from meshgen.adopt.mesh import mesh_of
 from meshgen.adopt.reader import Native, Proposal, ServiceKey, Surroundings, Unsaid
 from meshgen.diagnostics import Diagnostic, Origin, Severity
-from meshgen.diagnostics.catalogue.lower import HIDDEN_BY_MERGE, MERGED
+from meshgen.diagnostics.catalogue.lower import HIDDEN_BY_MERGE, MERGED, OBJECT_REFUSED
 from meshgen.intent.decode import IntentObject, decode_intents
 from meshgen.intent.kind import Intent
 from meshgen.intent.mesh import Mesh
@@ -221,7 +221,7 @@ def _errors(diagnostics: Iterable[Diagnostic]) -> dict[int, str]:
             continue
         if each.code in (MERGED, HIDDEN_BY_MERGE):
             found.setdefault(each.origin.document, _MERGED)
-        elif each.severity is Severity.ERROR:
+        elif each.severity is Severity.ERROR and each.code is not OBJECT_REFUSED:  # the native is refused as well, and so it said
             found.setdefault(each.origin.document, each.message)
     return found
 

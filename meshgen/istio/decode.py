@@ -13,14 +13,14 @@ from typing import Any
 import msgspec
 from msgspec import inspect
 
-from meshgen.diagnostics import Diagnostic, JsonPath, Origin, Severity, did_you_mean
+from meshgen.diagnostics import Diagnostic, JsonPath, Origin, did_you_mean
 from meshgen.diagnostics.catalogue.load import UNKNOWN_FIELD, UNSERVED_VERSION
 from meshgen.istio.kinds import KINDS, Kind
 from meshgen.istio.object import IstioObject
 from meshgen.istio.rules import Rules
 from meshgen.istio.since import kind_violation
 from meshgen.istio.struct import DURATION_OR_ZERO_PATTERN, DURATION_PATTERN, IstioStruct
-from meshgen.istio.validate import rule_violations, rules_for
+from meshgen.istio.validate import schema_rules, schema_violations
 from meshgen.istio.versions import DEFAULT_TARGET, IstioVersion
 from meshgen.istio.violation import Violation, name_of, show
 from meshgen.json import JsonObject
@@ -50,8 +50,8 @@ def decode_object(
         meta = msgspec.convert(metadata, Metadata)
     except msgspec.ValidationError:
         return None, tuple(_diagnose(violation, origin, origins or {}) for violation in violations(value, kind, target))
-    found = tuple(_diagnose(violation.under("spec"), origin, origins or {}) for violation in rule_violations(typed, target))
-    if any(diagnostic.severity is Severity.ERROR for diagnostic in found):
+    found = tuple(_diagnose(problem.under("spec"), origin, origins or {}) for problem in schema_violations(typed, target))
+    if found:
         return None, found
     istio_object = IstioObject(
         kind=kind.name,
@@ -66,7 +66,7 @@ def decode_object(
         origins=origins or {},
         native=value,
     )
-    return istio_object, found
+    return istio_object, ()
 
 
 class Metadata(msgspec.Struct):
@@ -87,7 +87,7 @@ def violations(value: JsonObject, kind: Kind, target: IstioVersion = DEFAULT_TAR
     else:
         yield from _walk(metadata, inspect.type_info(Metadata), ("metadata",), {})
     spec = value.get("spec")
-    yield from _walk({} if spec is None else spec, inspect.type_info(kind.spec), ("spec",), rules_for(target))
+    yield from _walk({} if spec is None else spec, inspect.type_info(kind.spec), ("spec",), schema_rules(target))
 
 
 def struct_violations(value: object, kind: type[msgspec.Struct]) -> Iterator[Violation]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from meshgen.diagnostics.catalogue import (
+    admission,
     adopt,
     backend,
     clusters,
@@ -27,6 +28,7 @@ from meshgen.diagnostics.catalogue import (
 from meshgen.diagnostics.model import Code
 
 AREAS = (
+    admission,
     yaml,
     sources,
     load,
