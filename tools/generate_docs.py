@@ -14,6 +14,7 @@ from istio_coverage import coverage_page
 
 from meshgen.cli.app import VERBS, cli
 from meshgen.diagnostics.catalogue import CODES
+from meshgen.intent.kinds import KINDS
 from meshgen.intent.schema import json_schema
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
@@ -63,25 +64,43 @@ def described(schema: dict[str, Any]) -> str:
         return f"list of {described(schema.get('items', {}))}"
     if schema.get("type") == "object" and isinstance(schema.get("additionalProperties"), dict):
         return f"map to {described(schema['additionalProperties'])}"
-    return str(schema.get("type", "any value"))
+    types = schema.get("type", "any value")
+    return " or ".join(types) if isinstance(types, list) else str(types)
 
 
 def intent_page() -> str:
-    """Every definition of the JSON Schema as a table."""
+    """The kinds, and every definition of the JSON Schema as a table."""
     schema: dict[str, Any] = json_schema()
-    definitions: dict[str, Any] = schema.get("definitions", schema.get("$defs", {}))
+    definitions: dict[str, Any] = schema["definitions"]
     lines = ["# The intent language, field by field\n", "`meshgen schema` prints the same as a JSON Schema for editors."]
+    lines += ["", "| kind | says |", "| --- | --- |"]
+    lines += [f"| [{kind}](#{kind.lower()}) | {_first_sentence(definitions[kind])} |" for kind in KINDS]
+    lines += ["", "Every document has `apiVersion: meshgen/v1`, `kind`, [`metadata`](#metadata) and, under `spec`, the fields of its kind."]
+    lines += ["A field in **bold** must be given. All other definitions are parts of kinds, by name."]
     for name in sorted(definitions):
-        definition = definitions[name]
-        lines += ["", f"## {name}", "", (definition.get("description") or "").strip()]
-        # A kind's fields are those of its spec; apiVersion, kind and metadata are every kind's.
-        fields = definition.get("properties", {}).get("spec", definition).get("properties", {})
-        if fields:
-            lines += ["", "| field | type | says |", "| --- | --- | --- |"]
-        for field, value in fields.items():
-            says = " ".join((value.get("description") or value.get("title") or "").split()).replace("|", "\\|")
-            lines.append(f"| `{field}` | {described(value)} | {says} |")
+        lines += ["", f"## {name}", "", *_definition(definitions[name])]
     return "\n".join(lines) + "\n"
+
+
+def _definition(definition: dict[str, Any]) -> list[str]:
+    """What a definition says, and the table of its fields: of a kind those of its spec, of a part those of its long form."""
+    options: list[dict[str, Any]] = definition.get("anyOf", [definition])
+    long = next((option for option in options if "properties" in option), {})
+    long = long.get("properties", {}).get("spec", long)
+    fields, required = long.get("properties", {}), long.get("required", [])
+    lines = [(definition.get("description") or "").strip()]
+    if fields:
+        lines += ["", "| field | type | says |", "| --- | --- | --- |"]
+    for field, value in fields.items():
+        says = " ".join((value.get("description") or value.get("title") or "").split()).replace("|", "\\|")
+        name = f"**`{field}`**" if field in required else f"`{field}`"
+        lines.append(f"| {name} | {described(value)} | {says} |")
+    return lines
+
+
+def _first_sentence(definition: dict[str, Any]) -> str:
+    """The first paragraph of a kind's description, on one line."""
+    return " ".join(definition["description"].split("\n\n")[0].split())
 
 
 def main() -> int:
