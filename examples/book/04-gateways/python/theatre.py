@@ -1,6 +1,7 @@
 """The lesson in Python: a front door of the platform's, what the theatre does behind it, and a door of its own."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from meshgen import (
     Gateway,
@@ -69,7 +70,7 @@ def secret(name: str, kind: str = "") -> dict[str, object]:
     return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, **({"type": kind} if kind else {})}
 
 
-def route(name: str, gateway: Gateway, hosts: list[str], **rules: object) -> Route:
+def route(name: str, gateway: Gateway, hosts: list[str], **rules: Any) -> Route:  # noqa: ANN401 (whatever the kind has)
     """What the theatre does with some hosts of a gateway."""
     return Route(name, namespace=NAMESPACE, gateways=[gateway], hosts=hosts, **rules)
 

@@ -28,8 +28,7 @@ NEAR, NEXT_DOOR, FAR = "europe/north/a", "europe/north/b", "america/east/a"
 def server(name: str, endpoints: list[str | Endpoint], traffic: Traffic, routes: list[Rule] | None = None) -> Service:
     """A service without sidecars, on port 80."""
     workload = Workload(selector={"app": name}, sidecar=False)
-    more = {} if routes is None else {"routes": routes}
-    return Service(name, namespace=NAMESPACE, ports=[80], workload=workload, endpoints=endpoints, traffic=traffic, **more)
+    return Service(name, namespace=NAMESPACE, ports=[80], workload=workload, endpoints=endpoints, traffic=traffic, routes=routes)
 
 
 def itself(name: str) -> Destination:

@@ -1,6 +1,7 @@
 """The lesson in Python: what the proxies of a theatre count, and who reads it."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from meshgen import (
     GoldenSignals,
@@ -19,7 +20,7 @@ from meshgen import (
 NAMESPACE = "theatre"
 
 
-def service(name: str, **more: object) -> Service:
+def service(name: str, **more: Any) -> Service:  # noqa: ANN401 (whatever the kind has)
     """A service of the theatre on port 80, with an account of its name."""
     return Service(name, namespace=NAMESPACE, ports=[80], workload=Workload(selector={"app": name}, service_account=name), **more)
 

@@ -50,7 +50,7 @@ def everywhere() -> Iterator[object]:
 
 def narrower() -> Iterator[Telemetry]:
     """A namespace, and one service of it."""
-    tags = {
+    tags: dict[str, TagSource | str] = {
         "visitor": TagSource(header="x-visitor", default="nobody"),
         "hall": TagSource(environment="HALL", default="main"),
         "lesson": "8",

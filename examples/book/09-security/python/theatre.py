@@ -85,7 +85,7 @@ def callers() -> Iterator[object]:
         namespace=NAMESPACE,
         service=plays,
         allow=[
-            Allow(from_=[boxoffice.workload.service_account], to=Operation(methods=["GET"], paths=["/plays*"])),
+            Allow(from_=[boxoffice], to=Operation(methods=["GET"], paths=["/plays*"])),
             Allow(from_=[Caller(namespace="staff")], to=Operation(methods=["GET", "PUT"], paths=["/plays/*"])),
             Allow(from_=[Caller(authenticated=True)], to=Operation(methods=["GET"], paths=["*.png"])),
         ],

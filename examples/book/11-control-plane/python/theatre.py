@@ -1,11 +1,12 @@
 """The lesson in Python: less for istiod to do, and a hundred halls of which the box office need not know."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from meshgen import Mesh, Service, Workload
 
 
-def service(name: str, namespace: str = "theatre", **more: object) -> Service:
+def service(name: str, namespace: str = "theatre", **more: Any) -> Service:  # noqa: ANN401 (whatever the kind has)
     """A service on port 80, with an account of its name."""
     return Service(name, namespace=namespace, ports=[80], workload=Workload(selector={"app": name}, service_account=name), **more)
 

@@ -1,5 +1,7 @@
 """The lesson in Python: machines in the cellar that take part in the mesh."""
 
+from typing import Any
+
 from meshgen import (
     Access,
     Allow,
@@ -23,7 +25,7 @@ def workload(name: str) -> Workload:
     return Workload(selector={"app": name}, service_account=name)
 
 
-def template(name: str, port: int, **more: object) -> MachineTemplate:
+def template(name: str, port: int, **more: Any) -> MachineTemplate:  # noqa: ANN401 (whatever the kind has)
     """Machines labelled by their name, with an account of that name."""
     return MachineTemplate(labels={"app": name}, service_account=name, ports={"http": port}, **more)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from meshgen import Extension, Lua, Port, Service, Wasm, Workload
 
@@ -32,7 +33,7 @@ trials = Service(
 )
 
 
-def extension(name: str, **what: object) -> Extension:
+def extension(name: str, **what: Any) -> Extension:  # noqa: ANN401 (whatever the kind has)
     """Something more for the plays' proxies."""
     return Extension(name, namespace=NAMESPACE, service=plays, **what)
 
