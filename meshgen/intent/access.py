@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 from pydantic import model_validator
 
 from meshgen.intent.kind import Intent
-from meshgen.intent.leaves import Labels, Pattern, PortNumber
+from meshgen.intent.leaves import IpRange, Labels, ObjectName, Pattern, PortNumber
 from meshgen.intent.model import Many, Model, broken
 from meshgen.intent.reference import GatewayName, ServiceName
 from meshgen.intent.shorts import LIST, ONE_OR_MANY, Short
@@ -35,14 +35,14 @@ class NotCaller(Model):
 
     SHORT_SCHEMA: ClassVar[JsonObject | None] = {"type": "string", "description": "A service account of the same namespace."}
 
-    service_account: str | None = None
+    service_account: ObjectName | None = None
     any_trust_domain: Literal[True] | None = None
     namespace: str | None = None
     principal: str | None = None
     request_principal: str | None = None
     trust_domain: str | None = None
-    ip: str | None = None
-    remote_ip: str | None = None
+    ip: IpRange | None = None
+    remote_ip: IpRange | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -72,7 +72,7 @@ class Caller(Model):
 
     SHORT_SCHEMA: ClassVar[JsonObject | None] = {"type": "string", "description": "A service account, `webapp` or `webapp.shop`."}
 
-    service_account: str | None = None
+    service_account: ObjectName | None = None
     """A service account, of `namespace`, or of the intent's own namespace."""
     any_trust_domain: Literal[True] | None = None
     """The service account of that name in whatever trust domain (Istio: `serviceAccounts`); else that of the mesh's own."""
@@ -91,9 +91,9 @@ class Caller(Model):
     """Everybody, plaintext callers included."""
     authenticated: Literal[True] | None = None
     """Everybody with a certificate of the mesh."""
-    ip: str | None = None
+    ip: IpRange | None = None
     """The address of the connection, or a CIDR."""
-    remote_ip: str | None = None
+    remote_ip: IpRange | None = None
     """The client's address as trusted proxies forward it, or a CIDR."""
     jwt: JwtCaller | None = None
     not_: Annotated[Many[NotCaller], LIST] | None = None

@@ -5,7 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from meshgen.intent.leaves import Count, DnsLabel, Duration
+from meshgen.intent.leaves import Count, DnsLabel, Duration, Url
 from meshgen.intent.model import Many, Model, broken
 from meshgen.json import JsonObject, JsonValue
 from meshgen.values import parse_duration
@@ -164,7 +164,7 @@ class Analysis(Model):
     success_rate: SuccessRate | None = None
     latency: Latency | None = None
     metrics: Many[CanaryMetric] | None = None
-    prometheus: str | None = None
+    prometheus: Url | None = None
     """Address of Prometheus, `http://prometheus.istio-system:9090`; Flagger has one of its own where absent."""
     webhooks: Many[Webhook] | None = None
     """Flagger's."""

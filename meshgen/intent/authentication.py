@@ -7,7 +7,7 @@ from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
 from meshgen.intent.access import Target, check_target
 from meshgen.intent.kind import Intent
-from meshgen.intent.leaves import Duration
+from meshgen.intent.leaves import Duration, Url
 from meshgen.intent.model import Many, Model, broken
 from meshgen.intent.reference import GatewayName, ServiceName
 from meshgen.intent.shorts import LIST
@@ -92,7 +92,7 @@ class JwtIssuer(Model):
     issuer: str
     jwks: Annotated[str, BeforeValidator(_jwks), WithJsonSchema({"type": ["object", "string"]})] | None = None
     """The issuer's public keys (RFC 7517), as a map or as JSON text."""
-    jwks_uri: str | None = None
+    jwks_uri: Url | None = None
     audiences: Annotated[Many[str], LIST] | None = None
     from_headers: Many[TokenHeader] | None = None
     """Where the token is; `Authorization: Bearer` and the parameter `access_token` where nothing is said."""

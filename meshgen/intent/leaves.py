@@ -103,6 +103,42 @@ Host: TypeAlias = Annotated[str, AfterValidator(_host)]
 """A DNS name, perhaps with `*` as its first label, or `*`."""
 
 
+def _ip_range(text: str) -> str:
+    from ipaddress import ip_network  # noqa: PLC0415 (start-up: few intents have an address)
+
+    try:
+        ip_network(text, strict=False)
+    except ValueError:
+        help_ = "write one as in `10.0.0.7` or `10.0.0.0/8`"
+        raise broken(f"`{text}` is neither an IP address nor a CIDR", help=help_, kind="value") from None
+    return text
+
+
+IpRange: TypeAlias = Annotated[str, AfterValidator(_ip_range)]
+"""An address, IPv4 or IPv6, or the block of a CIDR."""
+
+
+def _check_url(text: str) -> str:
+    from urllib.parse import urlsplit  # noqa: PLC0415 (start-up: few intents have a URL)
+
+    try:
+        parts = urlsplit(text)
+        fine = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0 and not re.search(r"[\s\x00]", text)
+    except ValueError:  # an address in brackets, or a port, that is none
+        fine = False
+    if not fine:
+        raise broken(f"`{text}` is not a URL", help="write `http://` or `https://`, a host, and what follows", kind="value")
+    if parts.username is not None or parts.password is not None:
+        raise broken("a URL must not hold credentials", help="give them by a Secret, where the tool reads one", kind="secret")
+    return text
+
+
+Url: TypeAlias = Annotated[
+    str, AfterValidator(_check_url), WithJsonSchema({"type": "string", "pattern": "^https?://", "description": "A URL."})
+]
+"""An address over HTTP or HTTPS, without credentials."""
+
+
 def match_from_text(text: str) -> dict[str, Any]:
     """The long form of a string match: `/api/*` is a prefix, `*.png` a suffix, `*` presence, all else exact."""
     if text == "*":

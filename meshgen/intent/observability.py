@@ -1,27 +1,14 @@
 """The tools that watch a mesh: how Prometheus finds it, Kiali, alerts for istiod, a runbook. All on request."""
 
 import json
-from typing import Annotated, Any, ClassVar, Literal, Self, TypeAlias
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from meshgen.intent.leaves import DnsLabel, Duration, Labels, ObjectName
+from meshgen.intent.leaves import DnsLabel, Duration, Labels, ObjectName, Url
 from meshgen.intent.model import Many, Model, broken
 from meshgen.intent.shorts import LIST
 from meshgen.json import JsonObject, JsonValue
-
-
-def _check_url(text: str) -> str:
-    if not text.startswith(("http://", "https://")) or " " in text:
-        raise broken(f"`{text}` is not a URL", help="begin with `http://` or `https://`", kind="value")
-    if "@" in text.split("/")[2]:
-        raise broken("a URL must not hold credentials", help="give Kiali a Secret", kind="secret")
-    return text
-
-
-Url: TypeAlias = Annotated[
-    str, AfterValidator(_check_url), WithJsonSchema({"type": "string", "pattern": "^https?://", "description": "A URL."})
-]
 
 
 class GoldenSignals(Model):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 
 from meshgen.diagnostics import Code, JsonPath
@@ -28,9 +29,14 @@ def name_of(path: JsonPath) -> str:
     return f"{path[last]}" + "".join(f"[{index}]" for index in path[last + 1 :])
 
 
+_OTHER_TYPE = re.compile(r"-?[0-9]+(\.[0-9]+)?|true|false|null|")
+
+
 def show(value: object) -> str:
     """A value as the user knows it, short."""
     if isinstance(value, dict | list | tuple):
         return "a map" if isinstance(value, dict) else "a list"
     text = "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+    if isinstance(value, str) and _OTHER_TYPE.fullmatch(value):
+        text = f'"{value}"'  # without its quotes it would look like what was asked for
     return f"`{text[:60]}{'…' if len(text) > 60 else ''}`"

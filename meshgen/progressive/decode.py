@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -11,10 +11,13 @@ import msgspec
 from meshgen.diagnostics import Diagnostic, JsonPath, Origin
 from meshgen.diagnostics.catalogue.load import UNSERVED_VERSION
 from meshgen.istio.decode import Metadata, struct_violations
+from meshgen.istio.destination_rule import TrafficPolicy
 from meshgen.istio.struct import IstioStruct
+from meshgen.istio.virtual_service import CorsPolicy, Headers, HTTPMatchRequest, HTTPRetry, HTTPRoute
 from meshgen.json import JsonObject
 from meshgen.progressive.argo_rollouts import RolloutSpec
 from meshgen.progressive.flagger import CanarySpec, MetricTemplateSpec
+from meshgen.progressive.plain import to_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,16 @@ KINDS: Mapping[tuple[str, str], Kind] = {
     ("argoproj.io", "Rollout"): Kind("v1alpha1", RolloutSpec),
 }
 """By group and kind. Other kinds of these groups are let through unread, as those of all strangers."""
+
+
+_ISTIO_PARTS: Mapping[str, type[IstioStruct]] = {
+    "match": HTTPMatchRequest,
+    "retries": HTTPRetry,
+    "headers": Headers,
+    "corsPolicy": CorsPolicy,
+    "trafficPolicy": TrafficPolicy,
+}
+"""Fields of a Canary's `service` that Flagger copies to a VirtualService or a DestinationRule."""
 
 
 class Written(Protocol):
@@ -95,6 +108,10 @@ def _decode(document: Written, kind: Kind) -> ControllerObject | list[Diagnostic
             *_violations(document, value.get("metadata"), Metadata, "metadata"),
             *_violations(document, spec, kind.spec, "spec"),
         ]
+    if isinstance(typed, CanarySpec):
+        refused = list(_istio_violations(document, typed))
+        if refused:
+            return refused
     return ControllerObject(
         kind=str(value["kind"]),
         name=meta.name,
@@ -109,6 +126,22 @@ def _decode(document: Written, kind: Kind) -> ControllerObject | list[Diagnostic
 def _violations(document: Written, value: object, kind: type[msgspec.Struct], key: str) -> Iterable[Diagnostic]:
     for violation in struct_violations({} if value is None else value, kind):
         yield violation.code.at(_place(document, (key, *violation.path)), violation.message, help=violation.help)
+
+
+def _istio_violations(document: Written, spec: CanarySpec) -> Iterator[Diagnostic]:
+    """What Flagger's CRD lets through in the parts that it copies to Istio's objects, and Istio refuses there."""
+    service = to_json(spec.service) if spec.service is not None else {}
+    for key, kind in _ISTIO_PARTS.items():
+        value = service.get(key, [])
+        for index, part in enumerate(value if isinstance(value, list) else [value]):
+            path = (key, index) if isinstance(value, list) else (key,)
+            for violation in struct_violations(part, kind):
+                place = _place(document, ("spec", "service", *path, *violation.path))
+                yield violation.code.at(place, violation.message, help=violation.help)
+    if "timeout" in service:
+        for violation in struct_violations({"timeout": service["timeout"]}, HTTPRoute):
+            place = _place(document, ("spec", "service", *violation.path))
+            yield violation.code.at(place, violation.message, help=violation.help)
 
 
 def _place(document: Written, path: JsonPath) -> Origin:
