@@ -19,7 +19,7 @@ from certificates import Authority
 from envoy.config.core.v3 import base_pb2
 from envoy.service.ext_proc.v3 import external_processor_pb2, external_processor_pb2_grpc
 from envoy.service.ratelimit.v3 import rls_pb2, rls_pb2_grpc
-from harness import EchoServer, Response, RunningEnvoy, http_request, start_envoy
+from harness import EchoServer, Response, RunningEnvoy, free_port, http_request, start_envoy
 from meshes import bootstrap, echo_endpoint, endpoint, service
 
 from meshgen.mesh import Capture
@@ -51,7 +51,7 @@ def shop(folder: Path, extension: str, *documents: dict[str, Any], **files: str)
         echo = stack.enter_context(EchoServer("catalog"))
         spec = {"service": "catalog", **yaml.safe_load(extension)}
         intent = {"apiVersion": "meshgen/v1", "kind": "Extension", "metadata": {"name": "it", "namespace": "shop"}, "spec": spec}
-        core = [service("catalog", 80, target=echo.port), *endpoint("catalog", SERVER, echo.port), *documents]
+        core = [service("catalog", free_port(), target=echo.port), *endpoint("catalog", SERVER, echo.port), *documents]
         project = {"apiVersion": "meshgen/v1", "kind": "Project", "spec": {"sources": ["shop.yaml"]}}
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "meshgen.yaml").write_text(yaml.safe_dump(project))
@@ -89,7 +89,7 @@ end
 """
     extension = "{traffic: inbound, lua: {file: group.lua, calls: {bucket_tester: bucket-tester}}}"
     with EchoServer("bucket-tester", lambda _: (200, (), b"dark-launch-7")) as bucket:
-        documents = [service("bucket-tester", 9080), *echo_endpoint("bucket-tester", bucket)]
+        documents = [service("bucket-tester", free_port()), *echo_endpoint("bucket-tester", bucket)]
         with shop(tmp_path, extension, *documents, group=program) as running:
             received = dict(running.get("/items").json()["headers"])
     assert received["x-test-group"] == "dark-launch-7"
@@ -146,7 +146,7 @@ def test_a_global_limit_holds_each_tier_to_its_own_by_the_configuration_of_the_s
     limits = Limits()
     extension = """
 rateLimit:
-  service: ratelimit:8081
+  service: ratelimit
   domain: catalog-ratelimit
   fail: closed
   timeout: 5s
@@ -157,7 +157,7 @@ rateLimit:
 """
     with grpc_service(rls_pb2_grpc.add_RateLimitServiceServicer_to_server, limits) as port:
         documents = [
-            service("ratelimit", 8081, protocol="grpc"),
+            service("ratelimit", free_port(), protocol="grpc"),
             *endpoint("ratelimit", "127.0.0.1", port, protocol="grpc"),
         ]
         with shop(tmp_path, extension, *documents) as running:
@@ -176,7 +176,7 @@ def test_a_limit_that_fails_closed_refuses_while_the_service_is_away(tmp_path: P
     extension = (
         "{rateLimit: {service: ratelimit, fail: closed, failStatus: 503, timeout: 5s, limits: {by: remoteAddress, limit: 9/m}}}"
     )
-    with shop(tmp_path, extension, service("ratelimit", 8081, protocol="grpc")) as running:
+    with shop(tmp_path, extension, service("ratelimit", free_port(), protocol="grpc")) as running:
         assert running.get().status == 503
 
 
@@ -214,7 +214,7 @@ class Stamp(external_processor_pb2_grpc.ExternalProcessorServicer):
 def test_an_external_processor_changes_requests(tmp_path: Path):
     extension = "{externalProcessor: {service: scanner, messageTimeout: 5s, mode: {responseHeaders: skip}}}"
     with grpc_service(external_processor_pb2_grpc.add_ExternalProcessorServicer_to_server, Stamp()) as port:
-        documents = [service("scanner", 9002, protocol="grpc"), *endpoint("scanner", "127.0.0.1", port, protocol="grpc")]
+        documents = [service("scanner", free_port(), protocol="grpc"), *endpoint("scanner", "127.0.0.1", port, protocol="grpc")]
         with shop(tmp_path, extension, *documents) as running:
             answer = running.get("/items")
     assert dict(answer.json()["headers"])["x-scanned"] == "clean"
