@@ -125,7 +125,9 @@ def envoy_tree(
     for snapshot in snapshots:
         contents |= files(snapshot, delivery, output.root, options)
         diagnostics += delivery_limits(result.mesh, result.mesh.view(snapshot.proxy), delivery, options)
-    return OutputTree(directory=directory, files=_below(result, contents), rank=rank), sort_diagnostics(diagnostics)
+    return OutputTree(directory=directory, files=_below(result, contents), rank=rank), sort_diagnostics(
+        result.suppressions.keep(diagnostics)[0]
+    )
 
 
 def joined(trees: Iterable[OutputTree]) -> tuple[OutputTree, ...]:

@@ -15,7 +15,7 @@ import msgspec
 
 from meshgen.check.between import check_between
 from meshgen.check.engine import NotChecked, check
-from meshgen.check.suppressions import Suppression, read_suppressions
+from meshgen.check.suppressions import Suppression, Suppressions, read_suppressions
 from meshgen.diagnostics import Diagnostic, Severity, sort_diagnostics
 from meshgen.diagnostics.catalogue.load import NOT_IN_MESH
 from meshgen.emit.istio import Artifact, emit_istio
@@ -67,6 +67,8 @@ class Result:
     not_checked: tuple[NotChecked, ...] = ()
     installation: Installation | None = None  # what a Mesh says of istiod's settings and of its installation
     texts: Mapping[str, bytes] = field(default_factory=dict)  # sources by the file name that origins have
+    suppressions: Suppressions = field(default_factory=Suppressions, repr=False)  # for what later stages find
+    used_suppressions: frozenset[Suppression] = field(default=frozenset(), repr=False)  # those that kept a finding
 
     @property
     def output_proxies(self) -> tuple[Proxy, ...]:
@@ -92,9 +94,7 @@ def compile_project(root: Path, options: Options | None = None) -> Result:
     Of a mesh with several clusters it is the one that the options name.
     """
     options = options or Options()
-    loaded, diagnostics = load(root, options)
-    cluster, found = choose_cluster(loaded.workspace, options.cluster)
-    return _compile(root, options, loaded, cluster, (*diagnostics, *found, *unknown_clusters(loaded.workspace)))
+    return _compile_one(root, options, *load(root, options))
 
 
 def compile_clusters(root: Path, options: Options | None = None) -> tuple[Result, ...]:
@@ -104,14 +104,32 @@ def compile_clusters(root: Path, options: Options | None = None) -> tuple[Result
     """
     options = options or Options()
     loaded, diagnostics = load(root, options)
-    diagnostics += unknown_clusters(loaded.workspace)
     names = cluster_names(loaded.workspace)
-    if options.cluster is not None or not names:
-        cluster, found = choose_cluster(loaded.workspace, options.cluster)
-        return (_compile(root, options, loaded, cluster, (*diagnostics, *found)),)
-    results = [_compile(root, options, loaded, name, diagnostics) for name in names]
-    between = check_between({result.cluster: result.mesh for result in results})
-    return tuple(replace(result, diagnostics=sort_diagnostics((*result.diagnostics, *between))) for result in results)
+    if options.cluster is not None or len(names) < 2:
+        return (_compile_one(root, options, loaded, diagnostics),)
+    diagnostics += unknown_clusters(loaded.workspace)
+    results = tuple(_compile(root, options, loaded, name, diagnostics) for name in names)
+    between, used = results[0].suppressions.keep(check_between({result.cluster: result.mesh for result in results}))
+    results = tuple(replace(result, diagnostics=sort_diagnostics((*result.diagnostics, *between))) for result in results)
+    return _with_unused(results, used)
+
+
+def _compile_one(root: Path, options: Options, loaded: Loaded, diagnostics: tuple[Diagnostic, ...]) -> Result:
+    """The cluster that the options name, or the only one. What keeps a finding of another cluster is not called of no use."""
+    cluster, found = choose_cluster(loaded.workspace, options.cluster)
+    result = _compile(root, options, loaded, cluster, (*diagnostics, *found, *unknown_clusters(loaded.workspace)))
+    return result if len(cluster_names(loaded.workspace)) > 1 else _with_unused((result,), frozenset())[0]
+
+
+def _with_unused(results: tuple[Result, ...], used: frozenset[Suppression]) -> tuple[Result, ...]:
+    """The results with a finding for each suppression that is of no use in any of them: all clusters of a mesh, or the one.
+
+    Where errors keep findings from being made, nobody can say that.
+    """
+    unused = tuple(results[0].suppressions.unused(used.union(*(result.used_suppressions for result in results))))
+    if not unused or any(result.failed for result in results):
+        return results
+    return tuple(replace(result, diagnostics=sort_diagnostics((*result.diagnostics, *unused))) for result in results)
 
 
 def _compile(root: Path, options: Options, loaded: Loaded, cluster: str, diagnostics: tuple[Diagnostic, ...]) -> Result:
@@ -132,15 +150,15 @@ def _compile(root: Path, options: Options, loaded: Loaded, cluster: str, diagnos
     lowered, found = lower(intents, natives, facts, target, controllers, cluster)
     diagnostics += found
     mesh = link((*lowered.objects, *lowered.foreign), lowered.facts, lowered.config, lowered.networks)
-    suppressions, found = _suppressions(intents)
-    diagnostics += found
-    checked = check(mesh, suppressions)
+    checked = check(mesh)
     unread = _unread(workspace, intents, natives)
     broken = has_errors(diagnostics)
     findings = (
         each for each in checked.diagnostics if not (broken and each.code.of_reference and each.severity is Severity.INFO)
     )
-    diagnostics = sort_diagnostics(each for each in (*diagnostics, *findings) if not _is_consequence(each, unread))
+    suppressions, found = read_suppressions(loaded.workspace.documents)
+    left, used = suppressions.keep((*diagnostics, *findings))
+    diagnostics = sort_diagnostics(each for each in (*left, *found) if not _is_consequence(each, unread))
     failed = has_errors(diagnostics)
     return Result(
         root=root,
@@ -158,6 +176,8 @@ def _compile(root: Path, options: Options, loaded: Loaded, cluster: str, diagnos
         not_checked=checked.not_checked,
         installation=None if failed else lowered.installation,
         texts=workspace.texts,
+        suppressions=suppressions,
+        used_suppressions=used,
     )
 
 
@@ -222,19 +242,6 @@ def _is_consequence(diagnostic: Diagnostic, unread: frozenset[str]) -> bool:
     if not (unread and diagnostic.code.of_reference):
         return False
     return any(re.search(rf"`([^`]*/)?{re.escape(name)}[`.]", diagnostic.message) for name in unread)
-
-
-def _suppressions(intents: Iterable[IntentObject[Intent]]) -> tuple[list[Suppression], tuple[Diagnostic, ...]]:
-    """What the intents' `meshgen/ignore` annotations keep; those of native objects the checks read themselves."""
-    suppressions: list[Suppression] = []
-    diagnostics: list[Diagnostic] = []
-    for intent in intents:
-        annotations = intent.model.metadata.annotations
-        if annotations:
-            kept, malformed = read_suppressions(annotations, intent.origin)
-            suppressions += kept
-            diagnostics += malformed
-    return suppressions, tuple(diagnostics)
 
 
 def all_proxies(mesh: Mesh, project: Project | None) -> tuple[Proxy, ...]:

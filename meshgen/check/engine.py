@@ -1,15 +1,14 @@
-"""Runs all rules over a mesh and gathers what they found, what they could not judge, and what is suppressed."""
+"""Runs all rules over a mesh and gathers what they found and what they could not judge."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from meshgen.check.context import Context
 from meshgen.check.rule import Inventory, Lacking, Rule
 from meshgen.check.rules import RULES
-from meshgen.check.suppressions import ANNOTATION, Suppression, apply_suppressions, read_suppressions
 from meshgen.diagnostics import Code, Diagnostic, sort_diagnostics
 from meshgen.mesh import Mesh
 
@@ -31,12 +30,11 @@ class CheckResult:
     not_checked: tuple[NotChecked, ...]  # by code, then what is lacking
 
 
-def check(mesh: Mesh, suppressions: Iterable[Suppression] = (), rules: Iterable[Rule] = RULES) -> CheckResult:
+def check(mesh: Mesh, rules: Iterable[Rule] = RULES) -> CheckResult:
     """Runs the rules over a mesh.
 
     Args:
         mesh: the linked mesh.
-        suppressions: those that documents of intent hold; the objects' own are read here.
         rules: all of them, unless a test wants one.
     """
     context = Context(mesh)
@@ -52,11 +50,9 @@ def check(mesh: Mesh, suppressions: Iterable[Suppression] = (), rules: Iterable[
                 lacking[rule.code.number, answer.what] += 1
             else:
                 findings.append(answer)
-    own, malformed = _own_suppressions(mesh)
-    kept = (*apply_suppressions(findings, (*suppressions, *own)), *malformed)
     codes = {rule.code.number: rule.code for rule in asked}
     not_checked = tuple(NotChecked(codes[number], what, count) for (number, what), count in sorted(lacking.items()))
-    return CheckResult(sort_diagnostics(kept), not_checked)
+    return CheckResult(sort_diagnostics(findings), not_checked)
 
 
 def _has(mesh: Mesh, need: Inventory) -> bool:
@@ -70,21 +66,3 @@ def _has(mesh: Mesh, need: Inventory) -> bool:
             return bool(facts.secrets)
         case Inventory.SERVICE_ACCOUNTS:
             return bool(facts.service_accounts)
-
-
-def _own_suppressions(mesh: Mesh) -> tuple[list[Suppression], list[Diagnostic]]:
-    found: list[Suppression] = []
-    wrong: list[Diagnostic] = []
-    for suppressions, problems in _read_all(mesh):
-        found += suppressions
-        wrong += problems
-    return found, wrong
-
-
-def _read_all(mesh: Mesh) -> Iterator[tuple[list[Suppression], list[Diagnostic]]]:
-    for found in (*mesh.objects, *mesh.left_out):
-        if ANNOTATION in found.annotations:
-            yield read_suppressions(found.annotations, found.origin)
-    for service in mesh.facts.services:
-        if ANNOTATION in service.metadata.annotations:
-            yield read_suppressions(service.metadata.annotations, service.origin)

@@ -380,7 +380,8 @@ metadata:
       MG0401 this is the public status page
 ```
 
-A suppression without a reason or with an unknown code suppresses nothing.
+It holds for warnings and infos at anything that the document says, overlays and files that it names included. A suppression
+without a reason, with an unknown code, or with the code of an error suppresses nothing.
 """,
 )
 
@@ -399,6 +400,7 @@ metadata:
     meshgen/ignore: MG0301 the second rule is kept for the next release    # no rule of this object is unreachable
 ```
 
-Remove the line from `meshgen/ignore`.
+Remove the line from `meshgen/ignore`. It is not judged while there are errors, for one cluster of several, or for codes MG09xx,
+which are found only where Envoy configuration is written.
 """,
 )
