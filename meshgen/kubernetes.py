@@ -192,6 +192,15 @@ class MeshConfigMap(_Fact, frozen=True, kw_only=True, rename="camel"):
     origin: Origin = UNKNOWN  # of the text
 
 
+class CustomBootstrap(_Fact, frozen=True, kw_only=True):
+    """What is merged into the bootstrap of the proxies beside some Pods; the name is that of its ConfigMap."""
+
+    metadata: ObjectMeta
+    pods: dict[str, str] = {}  # their labels; all Pods of the namespace where empty
+    value: dict[str, Any] = {}  # in Envoy's own fields
+    origin: Origin = UNKNOWN  # of the value
+
+
 class CoreFacts(Struct, frozen=True, kw_only=True):
     """All core objects of a run, a tuple a kind. An empty tuple means that the tree declares none of that kind."""
 
@@ -203,6 +212,7 @@ class CoreFacts(Struct, frozen=True, kw_only=True):
     service_accounts: tuple[ServiceAccount, ...] = ()
     secrets: tuple[SecretName, ...] = ()
     mesh_configs: tuple[MeshConfigMap, ...] = ()
+    bootstraps: tuple[CustomBootstrap, ...] = ()
 
 
 class OwnedElsewhere(Struct, frozen=True, kw_only=True):

@@ -151,7 +151,7 @@ class Bounds(Model):
     """What the owners of services may not leave; what does is an error at their line."""
 
     max_timeout: Duration | None = None
-    """The longest timeout of a rule; a rule that turns the timeout off leaves it, too."""
+    """The longest timeout of a rule; a rule that has none, or turns it off, leaves the bound, too."""
     max_retries: Count | None = None
     """The most retries of a rule."""
     plaintext: Literal["deny"] | None = None

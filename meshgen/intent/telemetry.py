@@ -38,7 +38,7 @@ class Telemetry(Intent):
     """Istio takes one."""
     stats: ProxyStats | None = None
     bootstrap: dict[str, Any] | None = None
-    """What is merged into the bootstrap of Envoy that Istio writes, in Envoy's own fields; a proxy reads it when it starts."""
+    """What is merged into Envoy's bootstrap, Istio's or meshgen's own, in Envoy's fields; a proxy reads it when it starts."""
 
     if TYPE_CHECKING:
 

@@ -78,15 +78,20 @@ def _virtual_service(spec: VirtualService, bounds: Bounds) -> Broken:
 
 def _route(route: HTTPRoute, bounds: Bounds) -> Broken:
     longest, most = bounds.max_timeout, bounds.max_retries
-    if longest is not None and route.timeout is not None:
-        wanted = parse_duration(route.timeout)
+    if longest is not None and _sends(route):
+        wanted = parse_duration(route.timeout or "0s")
         if wanted == 0:
-            yield ("timeout",), "maxTimeout", f"a rule without a timeout; the bound is `{longest}`"
+            yield ("timeout",), "maxTimeout", f"a rule without a timeout waits for ever; the bound is `{longest}`"
         elif wanted > parse_duration(longest):
             yield ("timeout",), "maxTimeout", f"the timeout `{route.timeout}` is longer than `{longest}`"
     attempts = route.retries.attempts if route.retries is not None else None
     if most is not None and attempts is not None and attempts > most:
         yield ("retries",), "maxRetries", f"{attempts} retries, and at most {most} are allowed"
+
+
+def _sends(route: HTTPRoute) -> bool:
+    """Whether a rule waits for a service; what it hands over to another virtual service is judged there."""
+    return route.redirect is None and route.direct_response is None and route.delegate is None
 
 
 def _destination_rule(spec: DestinationRule, bounds: Bounds) -> Broken:

@@ -10,7 +10,7 @@ from meshgen.diagnostics import Diagnostic, JsonPath
 from meshgen.diagnostics.catalogue.extension import NOT_IN_TARGET, PORT_LEFT_OPEN
 from meshgen.diagnostics.catalogue.lower import UNKNOWN_INTENT_REFERENCE
 from meshgen.intent.decode import IntentObject
-from meshgen.intent.envoy import POSITIONS
+from meshgen.intent.envoy import POSITIONS, Envoy
 from meshgen.intent.extension import ExtendedTraffic
 from meshgen.intent.leaves import StringMatch
 from meshgen.intent.reference import ANY_VERSION, Destination, split_service
@@ -91,7 +91,12 @@ class Place:
         return POSITIONS.get(name, name), "INSERT_AFTER" if model.after is not None else "INSERT_BEFORE"
 
     def behind_waypoint(self, means: str) -> bool:
-        """Whether it is for services behind a waypoint, for which there are no patches here (and a finding)."""
+        """Whether it is for services behind a waypoint, for which there are no patches here (and a finding).
+
+        Raw patches may be for waypoints, where they say so.
+        """
+        if _is_for_waypoints(self.intent.model.envoy):
+            return False
         for position, ref in enumerate(self.intent.model.targets or ()):
             if ref.kind in {"Service", "ServiceEntry"}:
                 message = (
@@ -134,6 +139,14 @@ class Place:
     def _no_port(self, name: str, path: JsonPath, hint: str, port: int | None = None) -> None:
         what = f"port {port} of `{name}`, which has none" if port is not None else f"`{name}`, and does not say on which port"
         self.say(PORT_LEFT_OPEN.at(self.intent.at(*path), f"{self.intent.spoken} calls {what}", help=hint))
+
+
+def _is_for_waypoints(envoy: Envoy | None) -> bool:
+    """Whether all that it says are raw patches with `match: {context: WAYPOINT}`."""
+    if envoy is None or envoy.filters or not envoy.raw:
+        return False
+    matches = [patch.get("match") for patch in envoy.raw]
+    return all(isinstance(match, dict) and match.get("context") == "WAYPOINT" for match in matches)
 
 
 def _upstream(port: int, version: str | None, host: str) -> Upstream:

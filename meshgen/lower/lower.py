@@ -74,6 +74,10 @@ def lower(
     objects, others = _distinct(natives, made, report, engines.passed_through() if engines is not None else ())
     check_providers(index, objects, report)
     facts = with_objects(with_intents(facts, index, report), others)
+    if "Telemetry" in index.by_kind:
+        from meshgen.lower.telemetry import with_bootstraps
+
+        facts = with_bootstraps(facts, index)
     files += _files(index, objects)
     lowered = Lowered(
         objects=tuple(sorted(objects, key=lambda each: each.key)),

@@ -17,7 +17,7 @@ from meshgen.diagnostics import Diagnostic, Related
 from meshgen.diagnostics.catalogue.telemetry import ANNOTATION_REPLACED, PODS_TO_ANNOTATE
 from meshgen.intent.decode import IntentObject
 from meshgen.json import JsonObject, JsonValue, merge_patch
-from meshgen.kubernetes import KubernetesObject, PodOwner
+from meshgen.kubernetes import CustomBootstrap, KubernetesObject, ObjectMeta, PodOwner
 from meshgen.load.yaml import parse_values
 from meshgen.lower.index import Index
 from meshgen.lower.result import DeliveryFile, Made, Report, make_other
@@ -98,6 +98,16 @@ def bootstrap(telemetry: IntentObject[Telemetry], value: Mapping[str, Any], scop
         name=_bootstrap_name(telemetry),
         namespace=scope.namespace,
         owner=scope.owner,
+        origin=telemetry.at("spec", "bootstrap"),
+    )
+
+
+def bootstrap_fact(telemetry: IntentObject[Telemetry], value: Mapping[str, Any], scope: Scope) -> CustomBootstrap:
+    """As our own Envoy output has it, which reads no ConfigMaps."""
+    return CustomBootstrap(
+        metadata=ObjectMeta(name=_bootstrap_name(telemetry), namespace=scope.namespace),
+        pods=(scope.selector.match_labels or {}) if scope.selector is not None else {},
+        value=dict(value),
         origin=telemetry.at("spec", "bootstrap"),
     )
 

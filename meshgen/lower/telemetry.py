@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Literal
 
+import msgspec
+
 from meshgen.diagnostics import JsonPath, Origin
 from meshgen.intent.decode import IntentObject
 from meshgen.intent.metrics import MetricOverride, Metrics
 from meshgen.intent.telemetry import Telemetry
 from meshgen.istio import telemetry as istio
+from meshgen.kubernetes import CoreFacts, CustomBootstrap
 from meshgen.lower.index import Index
 from meshgen.lower.new_metrics import new_metrics
-from meshgen.lower.pods import PodChange, bootstrap, pod_change
+from meshgen.lower.pods import PodChange, bootstrap, bootstrap_fact, pod_change
 from meshgen.lower.result import Made, Report, make
 from meshgen.lower.target import Scope, scope_of
 
@@ -68,6 +71,16 @@ def telemetries(index: Index, report: Report, changes: list[PodChange]) -> Itera
             yield bootstrap(telemetry, model.bootstrap, scope)
         if model.stats is not None or model.bootstrap is not None:
             changes.append(pod_change(telemetry, scope))
+
+
+def with_bootstraps(facts: CoreFacts, index: Index) -> CoreFacts:
+    """The facts, and the bootstraps that Telemetry intents give; what is wrong with their targets has been said."""
+    found: list[CustomBootstrap] = []
+    for telemetry in index.of(Telemetry):
+        scope = scope_of(telemetry, index, []) if telemetry.model.bootstrap is not None else None
+        if scope is not None and telemetry.model.bootstrap is not None:
+            found.append(bootstrap_fact(telemetry, telemetry.model.bootstrap, scope))
+    return msgspec.structs.replace(facts, bootstraps=tuple(found)) if found else facts
 
 
 def _says_something(metrics: Metrics) -> bool:

@@ -12,6 +12,10 @@ from validation import real_files, refusal, with_real_files
 from meshgen.emit.envoy.bootstrap import BootstrapOptions, static_bootstrap
 from meshgen.emit.envoy.translate import emit_envoy
 from meshgen.mesh import Capture, Mesh, Proxy
+from meshgen.testing.golden import read_case
+from meshgen.testing.outputs import compile_case_clusters
+
+GOLDEN = Path(__file__).parents[2] / "golden"
 
 pytestmark = pytest.mark.envoy
 
@@ -50,3 +54,12 @@ def test_envoy_takes_it_with_sockets_on_loopback_too(case: str, name: str, files
     loaded = load_case(case)
     proxy = replace(loaded.proxies[name], capture=Capture.LOOPBACK)
     assert refusal_of(loaded.mesh, proxy, files, tmp_path) == ""
+
+
+def test_envoy_takes_a_custom_bootstrap(files: dict[str, str], tmp_path: Path):
+    (result,) = compile_case_clusters(read_case(GOLDEN / "telemetry" / "bootstrap-envoy"))
+    proxies = {proxy.id: proxy for proxy in result.proxies}
+    snapshot, found = emit_envoy(result.mesh, proxies["shop/webapp"])
+    assert "stats_sinks" in static_bootstrap(snapshot)
+    assert [each.code.number for each in found] == ["MG0906"]
+    assert refusal_of(result.mesh, proxies["shop/webapp"], files, tmp_path) == ""

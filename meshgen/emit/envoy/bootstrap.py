@@ -16,6 +16,7 @@ import orjson
 from meshgen.emit.envoy.clusters import is_strict
 from meshgen.emit.envoy.locality import split_locality
 from meshgen.emit.envoy.names import parse_outbound
+from meshgen.emit.envoy.patch_values import merged
 from meshgen.emit.envoy.snapshot import Snapshot
 from meshgen.emit.envoy.tls import names_of_secrets
 from meshgen.json import JsonObject, JsonValue, drop_none
@@ -134,7 +135,7 @@ def static_bootstrap(snapshot: Snapshot, options: BootstrapOptions = DEFAULTS) -
     resources: JsonObject = {"listeners": [*listeners], "clusters": [*clusters]}
     if secrets:
         resources["secrets"] = [*secrets]
-    return {**_frame(snapshot.proxy, options), "static_resources": resources}
+    return merged({**_frame(snapshot.proxy, options), "static_resources": resources}, snapshot.bootstrap)
 
 
 def _with_routes(manager: JsonObject, route: JsonObject | None) -> JsonObject:
@@ -189,7 +190,7 @@ def filesystem_bootstrap(snapshot: Snapshot, directory: str, options: BootstrapO
         "lds_config": file_source(directory, "lds", "listeners.json"),
         "cds_config": file_source(directory, "cds", "clusters.json"),
     }
-    return {**_frame(snapshot.proxy, options), "dynamic_resources": dynamic}
+    return merged({**_frame(snapshot.proxy, options), "dynamic_resources": dynamic}, snapshot.bootstrap)
 
 
 def file_source(directory: str, kind: str, file: str) -> JsonObject:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from meshgen.json import JsonObject
 from meshgen.mesh import Proxy
@@ -22,4 +22,5 @@ class Snapshot:
     routes: tuple[JsonObject, ...]  # RouteConfigurations
     clusters: tuple[JsonObject, ...]
     endpoints: tuple[JsonObject, ...]  # ClusterLoadAssignments of EDS clusters
+    bootstrap: JsonObject = field(default_factory=dict)  # what is merged into the bootstrap, as a Telemetry has it
     secrets: tuple[JsonObject, ...] = ()  # SDS secrets by file names; never key material

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from meshgen.diagnostics import Diagnostic, sort_diagnostics
 from meshgen.emit.envoy.clusters import clusters
+from meshgen.emit.envoy.custom_bootstrap import custom_bootstrap
 from meshgen.emit.envoy.endpoints import load_assignments
 from meshgen.emit.envoy.gateway_listeners import GatewayListeners
 from meshgen.emit.envoy.gateway_routes import GatewayRoutes
@@ -41,15 +42,17 @@ def emit_envoy(mesh: Mesh, proxy: Proxy) -> tuple[Snapshot, tuple[Diagnostic, ..
         listeners, routes = _sidecar(mesh, view)
     emitted = Resources(listeners=tuple(listeners), routes=tuple(routes), clusters=clusters(mesh, view))
     resources = patched(emitted, mesh.envoy_filters(proxy), proxy)
+    bootstrap, left_out = custom_bootstrap(mesh, proxy)
     snapshot = Snapshot(
         proxy=proxy,
         listeners=_by_name(resources.listeners),
         routes=_by_name(resources.routes),
         clusters=_by_name(resources.clusters),
         endpoints=load_assignments(mesh, view),
+        bootstrap=bootstrap,
         secrets=secrets((*resources.listeners, *map(_sockets, resources.clusters))),
     )
-    return snapshot, sort_diagnostics((*limits(mesh, view), *traffic_limits(mesh, view)))
+    return snapshot, sort_diagnostics((*limits(mesh, view), *traffic_limits(mesh, view), *left_out))
 
 
 def _gateway(mesh: Mesh, view: ProxyView) -> tuple[list[JsonObject], list[JsonObject]]:
