@@ -33,8 +33,8 @@ from meshgen.load.load import Loaded, Options, load
 from meshgen.load.project import Project, ProxyTarget
 from meshgen.load.workspace import CONTROLLERS, Workspace
 from meshgen.lower.admission import admitted
-from meshgen.lower.installed import Installation
 from meshgen.lower.lower import lower
+from meshgen.lower.mesh.installed import Installation
 from meshgen.lower.result import DeliveryFile
 from meshgen.mesh import Capture, Mesh, Proxy, Role, link
 from meshgen.mesh.proxies import derive_proxies
@@ -190,7 +190,7 @@ def _with_installations(workspace: Workspace, facts: CoreFacts) -> tuple[CoreFac
     ]
     if not documents:
         return facts, ()
-    from meshgen.lower.native_installations import read_installations  # noqa: PLC0415 (types that few trees need)
+    from meshgen.lower.mesh.native_installations import read_installations  # noqa: PLC0415 (types that few trees need)
 
     configs, found = read_installations((each.value, each.origin) for each in documents)
     return msgspec.structs.replace(facts, mesh_configs=(*facts.mesh_configs, *configs)), found

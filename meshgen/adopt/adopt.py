@@ -23,7 +23,7 @@ from meshgen.json import JsonObject
 from meshgen.kubernetes import CoreFacts, KubernetesObject
 from meshgen.load.document import Document
 from meshgen.lower.lower import lower
-from meshgen.lower.mesh_config import mesh_settings
+from meshgen.lower.mesh.config import mesh_settings
 
 _MERGED = "another VirtualService speaks of the same hosts on the same gateways, and intent would make one of both"
 _FILE = "<adopted>"

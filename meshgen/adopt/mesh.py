@@ -15,7 +15,7 @@ from meshgen.istio.mesh_config import MeshConfig
 from meshgen.json import JsonObject
 from meshgen.kubernetes import MeshConfigMap
 from meshgen.load.document import Document
-from meshgen.lower.mesh_config import mesh_settings
+from meshgen.lower.mesh.config import mesh_settings
 from meshgen.lower.result import Report
 
 FILE = "<mesh>"

@@ -20,13 +20,13 @@ from meshgen.intent.decode import IntentObject
 from meshgen.intent.kind import Intent
 from meshgen.istio import virtual_service as istio
 from meshgen.lower.actions import percent
+from meshgen.lower.canary.handover import engine_of, handed_over
+from meshgen.lower.canary.stickiness import sticky_shares
 from meshgen.lower.draft import Draft, Mirrored, Resolver, Target, unknown_version
-from meshgen.lower.handover import engine_of, handed_over
 from meshgen.lower.index import Declared, Index, ServiceKey
 from meshgen.lower.matches import Inexpressible, Matches, both
 from meshgen.lower.result import Report
 from meshgen.lower.rules import HttpDraft, RuleSet, http_matches
-from meshgen.lower.stickiness import sticky_shares
 
 if TYPE_CHECKING:  # a kind is imported where the mesh has it
     from meshgen.intent.canary import Canary

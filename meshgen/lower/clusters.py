@@ -21,7 +21,7 @@ from meshgen.istio.workload_entry import WorkloadEntry
 from meshgen.istio.workload_group import WorkloadGroup
 from meshgen.json import JsonObject, JsonValue, drop_none, merge_patch
 from meshgen.lower.index import Index
-from meshgen.lower.installed import Installation
+from meshgen.lower.mesh.installed import Installation
 from meshgen.lower.result import NO_NETWORKS, Made, Report, make, make_other
 
 if TYPE_CHECKING:  # a kind is imported where the mesh has it

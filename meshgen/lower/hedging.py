@@ -20,8 +20,8 @@ from meshgen.istio.hosts import SERVICE_SUFFIX
 from meshgen.istio.object import IstioObject
 from meshgen.istio.virtual_service import VirtualService
 from meshgen.json import JsonObject
+from meshgen.lower.canary.handover import WEIGHTS
 from meshgen.lower.envoy_patches import Table, Where, envoy_filter, merge_route
-from meshgen.lower.handover import WEIGHTS
 from meshgen.lower.index import Index
 from meshgen.lower.result import Made, Report, make
 from meshgen.lower.rules import MESH, HttpDraft

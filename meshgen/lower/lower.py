@@ -26,9 +26,9 @@ from meshgen.lower.destination_rule import destination_rules, traffic_policies
 from meshgen.lower.facts import with_intents, with_objects
 from meshgen.lower.gateway import gateways
 from meshgen.lower.index import Index, build_index
+from meshgen.lower.mesh.provider_hosts import check_providers
 from meshgen.lower.names import check_names
 from meshgen.lower.patches import patched
-from meshgen.lower.providers import check_providers
 from meshgen.lower.result import DeliveryFile, Lowered, Made, Report
 from meshgen.lower.rules import RuleBook
 from meshgen.lower.sidecar import sidecars
@@ -36,8 +36,8 @@ from meshgen.lower.virtual_service import virtual_services
 
 if TYPE_CHECKING:
     from meshgen.intent.mesh import Mesh
-    from meshgen.lower.engines import Engines
-    from meshgen.lower.pods import PodChange
+    from meshgen.lower.canary.engines import Engines
+    from meshgen.lower.telemetry.pods import PodChange
     from meshgen.progressive.decode import ControllerObject
 
 __all__ = ["Lowered", "lower"]
@@ -75,7 +75,7 @@ def lower(
     check_providers(index, objects, report)
     facts = with_objects(with_intents(facts, index, report), others)
     if "Telemetry" in index.by_kind:
-        from meshgen.lower.telemetry import with_bootstraps
+        from meshgen.lower.telemetry.telemetry import with_bootstraps
 
         facts = with_bootstraps(facts, index)
     files += _files(index, objects)
@@ -98,7 +98,7 @@ def _made(index: Index, engines: Engines | None, report: Report) -> tuple[list[M
     changes: list[PodChange] = []
     given = list(_objects(index, report, engines))
     if "Telemetry" in index.by_kind:
-        from meshgen.lower.telemetry import telemetries
+        from meshgen.lower.telemetry.telemetry import telemetries
 
         given += telemetries(index, report, changes)
     if "Proxy" in index.by_kind:
@@ -108,7 +108,7 @@ def _made(index: Index, engines: Engines | None, report: Report) -> tuple[list[M
     if not changes:
         check_names(given, index.intents, report)
         return patched(given, index.intents, report, index.target), []
-    from meshgen.lower.pods import annotated, pod_files
+    from meshgen.lower.telemetry.pods import annotated, pod_files
 
     given = annotated(given, changes)
     check_names(given, index.intents, report)
@@ -127,11 +127,11 @@ def _files(index: Index, objects: Sequence[IstioObject[IstioStruct]]) -> Iterato
 
         yield from cluster_files(index)
     if index.mesh is not None and index.mesh.model.observability is not None:
-        from meshgen.lower.observability import observability_files
+        from meshgen.lower.telemetry.observability import observability_files
 
         yield from observability_files(index, objects)
     if "Extension" in index.by_kind:
-        from meshgen.lower.extension import tap_requests
+        from meshgen.lower.extension.extension import tap_requests
 
         yield from tap_requests(index)
 
@@ -145,9 +145,9 @@ def _with_mesh(
     report: Report,
 ) -> Lowered:
     """What a Mesh asks of everything else, and how it is installed."""
-    from meshgen.lower.bounds import check_bounds
     from meshgen.lower.clusters import check_clusters, networks_of, with_cluster
-    from meshgen.lower.installation import installation
+    from meshgen.lower.mesh.bounds import check_bounds
+    from meshgen.lower.mesh.installation import installation
 
     check_clusters(index, natives, report)
     check_bounds(index, lowered.objects, report)
@@ -158,7 +158,7 @@ def _settings(mesh: IntentObject[Mesh] | None, facts: CoreFacts, report: Report)
     """The settings of istiod, and what of them the Mesh says."""
     if mesh is None and not facts.mesh_configs:
         return MeshConfig(), {}
-    from meshgen.lower.mesh_config import mesh_settings
+    from meshgen.lower.mesh.config import mesh_settings
 
     settings = mesh_settings(mesh, facts.mesh_configs, report)
     return settings.config, settings.said
@@ -168,7 +168,7 @@ def _engines(intents: Iterable[IntentObject[Intent]], controllers: Sequence[Cont
     """Flagger and Argo Rollouts, where somebody uses them."""
     if not controllers and all(getattr(intent.model, "engine", "weights") == "weights" for intent in intents):
         return None
-    from meshgen.lower.engines import Engines
+    from meshgen.lower.canary.engines import Engines
 
     return Engines(controllers)
 
@@ -207,11 +207,11 @@ def _objects(index: Index, report: Report, engines: Engines | None) -> Iterator[
 
 
 def _of_mesh(index: Index, report: Report) -> Iterator[Made]:
-    from meshgen.lower.mesh import mesh_objects
+    from meshgen.lower.mesh.mesh import mesh_objects
 
     yield from mesh_objects(index)
     if index.mesh is not None and index.mesh.model.observability is not None:
-        from meshgen.lower.observability import observability_objects
+        from meshgen.lower.telemetry.observability import observability_objects
 
         yield from observability_objects(index, report)
     if index.cluster is not None:
@@ -236,7 +236,7 @@ def _policies(index: Index, report: Report) -> Iterator[Made]:
 
         yield from virtual_machines(index)
     if "Extension" in kinds:
-        from meshgen.lower.extension import extensions
+        from meshgen.lower.extension.extension import extensions
 
         yield from extensions(index, report)
 

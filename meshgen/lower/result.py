@@ -17,7 +17,7 @@ from meshgen.istio.object import IstioObject
 from meshgen.istio.struct import IstioStruct
 from meshgen.json import JsonObject, JsonValue
 from meshgen.kubernetes import CoreFacts, KubernetesObject, OwnedElsewhere
-from meshgen.lower.installed import Installation
+from meshgen.lower.mesh.installed import Installation
 
 Report: TypeAlias = list[Diagnostic]
 """Where a step leaves its findings."""

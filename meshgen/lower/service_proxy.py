@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from meshgen.diagnostics import Related
 from meshgen.diagnostics.catalogue.lower import NO_WORKLOAD
 from meshgen.lower.index import Index
-from meshgen.lower.mesh_proxy import proxy_config
+from meshgen.lower.mesh.proxy import proxy_config
 from meshgen.lower.result import Made, Report, make
 
 

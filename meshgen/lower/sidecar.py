@@ -180,7 +180,7 @@ def _admitted(index: Index) -> dict[ServiceKey, dict[ServiceKey, Origin]]:
 
 
 def _admit_called(index: Index, found: dict[ServiceKey, dict[ServiceKey, Origin]]) -> None:
-    from meshgen.lower.extension_place import called, concerns  # noqa: PLC0415 (only where there are Extensions)
+    from meshgen.lower.extension.place import called, concerns  # noqa: PLC0415 (only where there are Extensions)
 
     for extension in cast("list[IntentObject[Extension]]", index.by_kind["Extension"]):
         for destination, place in called(extension.model):

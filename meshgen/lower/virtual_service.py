@@ -13,11 +13,11 @@ from meshgen.intent.kind import Intent
 from meshgen.istio import virtual_service as istio
 from meshgen.istio.hosts import SERVICE_SUFFIX, fully_qualified, service_host
 from meshgen.istio.object import IstioObject
+from meshgen.lower.canary.handover import delegate_name
 from meshgen.lower.changes import Changes
 from meshgen.lower.draft import Target
 from meshgen.lower.egress import legs
 from meshgen.lower.gateway import admits
-from meshgen.lower.handover import delegate_name
 from meshgen.lower.hedging import hedging, named
 from meshgen.lower.index import Index, host_of
 from meshgen.lower.result import Made, Report, make

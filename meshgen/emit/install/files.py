@@ -5,7 +5,7 @@ from __future__ import annotations
 from meshgen.emit.install.operator import istio_operator
 from meshgen.emit.install.runbook import runbook
 from meshgen.json import JsonObject
-from meshgen.lower.installed import Installation
+from meshgen.lower.mesh.installed import Installation
 
 _RUNBOOK = "install" + ".md"  # no page of docs/
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from typing import Final
 
 from meshgen.json import JsonObject, JsonValue
-from meshgen.lower.installation import service_ports
-from meshgen.lower.installed import GatewayRelease, Installation
+from meshgen.lower.mesh.installation import service_ports
+from meshgen.lower.mesh.installed import GatewayRelease, Installation
 
 _WITHOUT_GATEWAYS: Final = ("minimal", "empty", "ambient", "remote", "openshift-ambient")
 # Gateways that profiles install by themselves (`manifests/profiles` of Istio).

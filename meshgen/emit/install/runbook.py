@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from meshgen.lower.installed import Installation
+from meshgen.lower.mesh.installed import Installation
 
 
 def runbook(installation: Installation, files: frozenset[str]) -> str:

@@ -19,7 +19,7 @@ from meshgen.istio.helm_values import HelmValues
 from meshgen.istio.mesh_config import MeshConfig
 from meshgen.istio.mesh_defaults import beyond_defaults, in_full, knows_provider
 from meshgen.istio.mesh_networks import MeshNetworks
-from meshgen.lower.mesh_config import mesh_settings
+from meshgen.lower.mesh.config import mesh_settings
 
 ROOT = Path(__file__).parents[3]
 MESSAGES: dict[str, list[dict[str, Any]]] = json.loads((ROOT / "tests" / "data" / "mesh-api.json").read_text())["messages"]

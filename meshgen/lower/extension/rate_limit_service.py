@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from meshgen.diagnostics import Related
 from meshgen.diagnostics.catalogue.extension import LIMITS_COLLIDE
 from meshgen.intent.limits import Rate, RateLimit
-from meshgen.lower.extension_place import Place
+from meshgen.lower.extension.place import Place
+from meshgen.lower.extension.rate_limits import descriptors_of, domain_of
 from meshgen.lower.index import ServiceKey
-from meshgen.lower.rate_limits import descriptors_of, domain_of
 from meshgen.lower.result import Made, make_other
 
 _KEY = re.compile(r"[^-._a-zA-Z0-9]")

@@ -9,8 +9,8 @@ from meshgen.istio.gateway import Gateway
 from meshgen.istio.hosts import fully_qualified
 from meshgen.istio.object import IstioObject
 from meshgen.istio.struct import IstioStruct
-from meshgen.lower.golden_signals import SIGNALS
 from meshgen.lower.index import Index, host_of
+from meshgen.lower.telemetry.golden_signals import SIGNALS
 
 _FLAGS: Mapping[str, str] = {
     "UT": "the upstream took longer than the route's timeout; `URX` beside it: every retry did",

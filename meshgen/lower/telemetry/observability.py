@@ -12,11 +12,11 @@ from meshgen.intent.decode import IntentObject
 from meshgen.istio.object import IstioObject
 from meshgen.istio.struct import IstioStruct
 from meshgen.json import JsonObject, JsonValue, drop_none
-from meshgen.lower.golden_signals import rule_groups
 from meshgen.lower.index import Index
-from meshgen.lower.installed import CONTROL_PLANE
+from meshgen.lower.mesh.installed import CONTROL_PLANE
 from meshgen.lower.result import DeliveryFile, Made, Report, make_other
-from meshgen.lower.runbook import runbook
+from meshgen.lower.telemetry.golden_signals import rule_groups
+from meshgen.lower.telemetry.runbook import runbook
 
 if TYPE_CHECKING:  # a kind is imported where the mesh has it
     from meshgen.intent.mesh import Mesh

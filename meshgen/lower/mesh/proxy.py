@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from meshgen.istio.proxy_config import ProxyConfig, ProxyImage, WorkloadSelector
 from meshgen.json import JsonObject
 from meshgen.lower.destination_rule import client_tls, tcp_keepalive
-from meshgen.lower.mesh_said import Said, constant, given
+from meshgen.lower.mesh.said import Said, constant, given
 
 if TYPE_CHECKING:  # a kind is imported where the mesh has it
     from meshgen.intent import mesh_proxy as intent

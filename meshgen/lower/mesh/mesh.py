@@ -1,4 +1,4 @@
-"""Mesh: the mesh-wide objects in the root namespace. MeshConfig is in `mesh_config.py`."""
+"""Mesh: the mesh-wide objects in the root namespace. MeshConfig is in `config.py`."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from meshgen.istio.sidecar import IstioEgressListener, OutboundTrafficPolicy, Si
 from meshgen.istio.telemetry import Telemetry
 from meshgen.lower.authentication import mutual_tls
 from meshgen.lower.index import Index
-from meshgen.lower.mesh_proxy import proxy_config
+from meshgen.lower.mesh.proxy import proxy_config
 from meshgen.lower.result import Made, make, make_other
-from meshgen.lower.telemetry import access_logging, tracing
+from meshgen.lower.telemetry.telemetry import access_logging, tracing
 
 if TYPE_CHECKING:  # a kind is imported where the mesh has it
     from meshgen.intent.mesh import Mesh

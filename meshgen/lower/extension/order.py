@@ -9,7 +9,7 @@ from meshgen.diagnostics import Related
 from meshgen.diagnostics.catalogue.extension import LIMITS_COLLIDE, ORDER_LEFT_OPEN
 from meshgen.intent.extension import ExtendedTraffic, Extension
 from meshgen.intent.limits import LocalRateLimit, RateLimit
-from meshgen.lower.extension_place import Place
+from meshgen.lower.extension.place import Place
 
 
 def check_order(places: Sequence[Place]) -> None:

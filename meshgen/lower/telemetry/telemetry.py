@@ -14,10 +14,10 @@ from meshgen.intent.telemetry import Telemetry
 from meshgen.istio import telemetry as istio
 from meshgen.kubernetes import CoreFacts, CustomBootstrap
 from meshgen.lower.index import Index
-from meshgen.lower.new_metrics import new_metrics
-from meshgen.lower.pods import PodChange, bootstrap, bootstrap_fact, pod_change
 from meshgen.lower.result import Made, Report, make
 from meshgen.lower.target import Scope, scope_of
+from meshgen.lower.telemetry.new_metrics import new_metrics
+from meshgen.lower.telemetry.pods import PodChange, bootstrap, bootstrap_fact, pod_change
 
 if TYPE_CHECKING:  # a kind is imported where the mesh has it
     from meshgen.intent.metrics import MetricChange, MetricName, MetricTag

@@ -9,8 +9,8 @@ from meshgen.intent import mesh_install as intent
 from meshgen.intent.gateway_deployment import Resources
 from meshgen.intent.mesh_settings import Injection
 from meshgen.json import JsonObject, JsonValue, merge_patch
-from meshgen.lower.installed import CONTROL_PLANE, GatewayRelease, Installation
-from meshgen.lower.mesh_said import given, label_selector, plain
+from meshgen.lower.mesh.installed import CONTROL_PLANE, GatewayRelease, Installation
+from meshgen.lower.mesh.said import given, label_selector, plain
 
 if TYPE_CHECKING:
     from meshgen.diagnostics import Diagnostic
@@ -54,7 +54,7 @@ def _check(
     given_values = [name for name, gateway in (install.gateways or {}).items() if gateway.values]
     if not (install.values or given_values):
         return
-    from meshgen.lower.chart_values import gateway_findings, istiod_findings  # noqa: PLC0415 (types that few need)
+    from meshgen.lower.mesh.chart_values import gateway_findings, istiod_findings  # noqa: PLC0415 (types that few need)
 
     if install.values:
         report.extend(istiod_findings(values, mesh.at("spec", "install", "values")))

@@ -15,7 +15,7 @@ from meshgen.istio.decode import struct_diagnostics
 from meshgen.istio.operator import API_VERSION, PROFILES, IstioOperator
 from meshgen.json import JsonObject, JsonValue, merge_patch
 from meshgen.kubernetes import MeshConfigMap, ObjectMeta
-from meshgen.lower.chart_values import base_findings, gateway_findings, istiod_findings
+from meshgen.lower.mesh.chart_values import base_findings, gateway_findings, istiod_findings
 
 # Where the settings of an IstioOperator's `k8s` are in the values of Istio's charts.
 _OF_ISTIOD: Final = {

@@ -18,13 +18,13 @@ from meshgen.istio.traffic_extension import LuaConfig, TrafficExtension, WasmCon
 from meshgen.istio.wasm_plugin import WasmPlugin
 from meshgen.json import JsonObject
 from meshgen.lower import envoy_patches as patches
-from meshgen.lower.envoy_extensions import envoy_patches, processor_patches, tap_patches, tap_request
 from meshgen.lower.envoy_patches import PRIORITY, typed
-from meshgen.lower.extension_order import check_order
-from meshgen.lower.extension_place import Place
+from meshgen.lower.extension.envoy import envoy_patches, processor_patches, tap_patches, tap_request
+from meshgen.lower.extension.order import check_order
+from meshgen.lower.extension.place import Place
+from meshgen.lower.extension.rate_limit_service import config_maps
+from meshgen.lower.extension.rate_limits import global_patches, local_patches
 from meshgen.lower.index import Index
-from meshgen.lower.rate_limit_service import config_maps
-from meshgen.lower.rate_limits import global_patches, local_patches
 from meshgen.lower.result import DeliveryFile, Made, Report, make
 from meshgen.lower.target import Scope, scope_of
 

@@ -16,7 +16,7 @@ from meshgen.intent.decode import IntentObject
 from meshgen.istio.object import IstioObject
 from meshgen.istio.struct import IstioStruct
 from meshgen.istio.virtual_service import VirtualService
-from meshgen.lower import argo_rollouts, flagger
+from meshgen.lower.canary import argo_rollouts, flagger
 from meshgen.lower.index import Index, ServiceKey
 from meshgen.lower.result import Made, Report
 from meshgen.progressive.argo_rollouts import IstioVirtualService, RolloutSpec

@@ -17,7 +17,7 @@ from meshgen.istio.kinds import KINDS
 from meshgen.json import JsonObject, JsonValue, drop_none
 from meshgen.lower import envoy_patches as patches
 from meshgen.lower.envoy_patches import CONNECTION_MANAGER, Where, proxy_versions, typed
-from meshgen.lower.extension_place import Place, grpc_service, header_match, seconds
+from meshgen.lower.extension.place import Place, grpc_service, header_match, seconds
 
 _TAP: Final = "envoy.filters.http.tap"
 _TAP_TYPE: Final = "envoy.extensions.filters.http.tap.v3.Tap"

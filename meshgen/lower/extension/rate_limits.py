@@ -13,7 +13,7 @@ from meshgen.istio.versions import IstioVersion
 from meshgen.json import JsonObject, JsonValue, drop_none
 from meshgen.lower import envoy_patches as patches
 from meshgen.lower.envoy_patches import Table, Where, typed
-from meshgen.lower.extension_place import Place, grpc_service, header_match, seconds
+from meshgen.lower.extension.place import Place, grpc_service, header_match, seconds
 
 if TYPE_CHECKING:  # a kind is imported where the mesh has it
     from meshgen.intent.limits import Limit, LimitKey, Rate, RateLimit

@@ -17,9 +17,9 @@ from meshgen.istio.mesh_config import MeshConfig
 from meshgen.istio.mesh_defaults import PROFILES
 from meshgen.json import JsonObject, JsonValue, merge_patch
 from meshgen.kubernetes import MeshConfigMap
-from meshgen.lower.mesh_providers import say_providers
-from meshgen.lower.mesh_proxy import say_proxy
-from meshgen.lower.mesh_said import Said, say_basics, say_observation, say_trust
+from meshgen.lower.mesh.providers import say_providers
+from meshgen.lower.mesh.proxy import say_proxy
+from meshgen.lower.mesh.said import Said, say_basics, say_observation, say_trust
 from meshgen.lower.result import Report
 
 

@@ -20,10 +20,10 @@ from meshgen.istio.destination_rule import DestinationRule
 from meshgen.istio.hosts import service_host
 from meshgen.json import JsonObject, JsonValue
 from meshgen.kubernetes import OwnedElsewhere
+from meshgen.lower.canary.flagger import interval
+from meshgen.lower.canary.handover import WEIGHTS
 from meshgen.lower.destination_rule import traffic_policy
 from meshgen.lower.facts import workload_port
-from meshgen.lower.flagger import interval
-from meshgen.lower.handover import WEIGHTS
 from meshgen.lower.index import Index, ServiceKey
 from meshgen.lower.matches import PRESENT, http_match
 from meshgen.lower.result import Made, Report, make, make_other

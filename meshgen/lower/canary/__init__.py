@@ -1,0 +1,1 @@
+"""Canaries whose weights an engine moves: Flagger, Argo Rollouts; and sticky ones."""

@@ -1,0 +1,1 @@
+"""Extensions: Wasm, Lua, rate limits, taps, external processing, filters and patches of Envoy's."""

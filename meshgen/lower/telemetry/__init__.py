@@ -1,0 +1,1 @@
+"""Telemetry and the tools that watch a mesh."""
