@@ -145,7 +145,6 @@ _CODES: dict[str, Code] = {
     "exclusive": codes.CONTRADICTORY_INTENT,
     "split": codes.SPLIT_NOT_WHOLE,
     "secret": codes.KEY_MATERIAL,
-    "later": codes.NOT_SUPPORTED_YET,
 }
 
 

@@ -21,7 +21,7 @@ class Finding:
     """One thing wrong with an intent. `kind` chooses the code."""
 
     path: JsonPath  # in the document as written
-    kind: str  # unknown, missing, value, exclusive, split, secret or later
+    kind: str  # unknown, missing, value, exclusive, split or secret
     message: str
     help: str = ""
 

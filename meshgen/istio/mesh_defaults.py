@@ -51,9 +51,9 @@ def providers_by_name(config: MeshConfig) -> dict[str, JsonObject]:
     return found
 
 
-def knows_provider(config: MeshConfig, name: str) -> bool:
-    """Whether an extension provider of this name is given, or comes with istiod."""
-    return name in BUILT_IN_PROVIDERS or any(provider.name == name for provider in config.extension_providers)
+def known_providers(config: MeshConfig) -> set[str]:
+    """The names of the extension providers that there are: those given, and those that come with istiod."""
+    return {*BUILT_IN_PROVIDERS, *(provider.name for provider in config.extension_providers)}
 
 
 def beyond_defaults(value: msgspec.Struct) -> JsonObject:

@@ -17,7 +17,7 @@ from meshgen.intent.decode import IntentObject
 from meshgen.intent.mesh import Mesh
 from meshgen.istio.helm_values import HelmValues
 from meshgen.istio.mesh_config import MeshConfig
-from meshgen.istio.mesh_defaults import beyond_defaults, in_full, knows_provider
+from meshgen.istio.mesh_defaults import beyond_defaults, in_full, known_providers
 from meshgen.istio.mesh_networks import MeshNetworks
 from meshgen.lower.mesh.config import mesh_settings
 
@@ -146,7 +146,7 @@ def test_the_defaults_are_those_of_istiod() -> None:
         "proxyMetadata": {},
         "gatewayTopology": {"numTrustedProxies": 0, "forwardClientCertDetails": "UNDEFINED"},
     }
-    assert all(knows_provider(MeshConfig(), name) for name in ("prometheus", "stackdriver", "envoy"))
+    assert known_providers(MeshConfig()) == {"prometheus", "stackdriver", "envoy"}
 
 
 def test_what_a_configuration_says_is_what_the_defaults_do_not() -> None:

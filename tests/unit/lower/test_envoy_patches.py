@@ -27,14 +27,10 @@ def test_a_filter_stands_before_the_router_on_a_port() -> None:
     }
 
 
-def test_a_cluster_is_found_by_service_port_and_subset() -> None:
+def test_a_patch_is_for_the_proxies_that_it_was_written_for() -> None:
     where = Where(context="SIDECAR_OUTBOUND", port=80, proxy_version=patches.proxy_versions(24, 25))
-    patch = patches.merge_cluster(where, {"lb_policy": "RANDOM"}, service="catalog.shop.svc.cluster.local", subset="v1")
-    assert msgspec.to_builtins(patch.match) == {
-        "context": "SIDECAR_OUTBOUND",
-        "proxy": {"proxyVersion": r"^1\.(24|25).*"},
-        "cluster": {"service": "catalog.shop.svc.cluster.local", "subset": "v1", "portNumber": 80},
-    }
+    patch = patches.add_cluster(where, {"name": "one"})
+    assert msgspec.to_builtins(patch.match) == {"context": "SIDECAR_OUTBOUND", "proxy": {"proxyVersion": r"^1\.(24|25).*"}}
 
 
 def test_a_route_is_found_by_table_host_and_name() -> None:
@@ -51,24 +47,24 @@ def test_a_route_is_found_by_table_host_and_name() -> None:
 
 def test_a_patch_of_everything_matches_the_context_alone() -> None:
     for patch in (
-        patches.merge_listener(Where(context="GATEWAY"), {}),
-        patches.merge_route_configuration(Where(context="GATEWAY"), {}, Table()),
+        patches.add_cluster(Where(context="GATEWAY"), {}),
+        patches.merge_virtual_host(Where(context="GATEWAY"), {}, Table()),
     ):
         assert msgspec.to_builtins(patch.match) == {"context": "GATEWAY"}
 
 
 def test_a_filter_has_a_priority_and_its_pods() -> None:
     found = patches.envoy_filter(
-        [patches.merge_bootstrap({"stats_flush_interval": "5s"})], WorkloadSelector(match_labels={"app": "a"})
+        [patches.add_cluster(Where(context="ANY"), {"name": "one"})], WorkloadSelector(match_labels={"app": "a"})
     )
     assert msgspec.json.decode(msgspec.json.encode(found)) == {
         "workloadSelector": {"labels": {"app": "a"}},
         "priority": 10,
         "configPatches": [
             {
-                "applyTo": "BOOTSTRAP",
+                "applyTo": "CLUSTER",
                 "match": {"context": "ANY"},
-                "patch": {"operation": "MERGE", "value": {"stats_flush_interval": "5s"}},
+                "patch": {"operation": "ADD", "value": {"name": "one"}},
             }
         ],
     }

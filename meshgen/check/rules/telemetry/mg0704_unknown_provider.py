@@ -8,13 +8,13 @@ from meshgen.check.context import Context
 from meshgen.check.rule import Answer, Lacking, Rule
 from meshgen.check.telemetry import knows_mesh_config, named_providers
 from meshgen.diagnostics.catalogue.telemetry import UNKNOWN_PROVIDER
-from meshgen.istio.mesh_defaults import BUILT_IN_PROVIDERS
+from meshgen.istio.mesh_defaults import known_providers
 from meshgen.istio.telemetry import Telemetry
 
 
 def find(context: Context) -> Iterator[Answer]:
     """Names that are neither among MeshConfig's extension providers nor Istio's own."""
-    known = {*BUILT_IN_PROVIDERS, *(provider.name for provider in context.mesh.config.extension_providers)}
+    known = known_providers(context.mesh.config)
     judged = knows_mesh_config(context.mesh)
     for telemetry in context.mesh.of_kind(Telemetry):
         for name, place in named_providers(telemetry):
