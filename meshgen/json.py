@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TypeAlias
+from typing import TypeAlias, overload
 
 JsonValue: TypeAlias = bool | int | float | str | list["JsonValue"] | dict[str, "JsonValue"] | None
 JsonObject: TypeAlias = dict[str, JsonValue]
+
+
+@overload
+def merge_patch(value: JsonValue, patch: JsonObject) -> JsonObject: ...
+
+
+@overload
+def merge_patch(value: JsonValue, patch: JsonValue) -> JsonValue: ...
 
 
 def merge_patch(value: JsonValue, patch: JsonValue) -> JsonValue:

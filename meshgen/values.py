@@ -9,11 +9,14 @@ import ipaddress
 import re
 from enum import StrEnum
 
+SECOND = 1_000_000_000
+"""In the nanoseconds that durations are counted in."""
+
 _DURATION = re.compile(r"([0-9]*\.?[0-9]+)(ms|us|µs|ns|h|m|s)")
 _NANOSECONDS = {
     "h": 3_600_000_000_000,
     "m": 60_000_000_000,
-    "s": 1_000_000_000,
+    "s": SECOND,
     "ms": 1_000_000,
     "us": 1_000,
     "µs": 1_000,
@@ -50,15 +53,15 @@ def format_duration(nanoseconds: int) -> str:
     """The shortest Go form: `500ms`, `2s`, `1m30s`, `1.5s`."""
     if nanoseconds == 0:
         return "0s"
-    if nanoseconds % 1_000_000_000 == 0:
-        minutes, seconds = divmod(nanoseconds // 1_000_000_000, 60)
+    if nanoseconds % SECOND == 0:
+        minutes, seconds = divmod(nanoseconds // SECOND, 60)
         hours, minutes = divmod(minutes, 60)
         parts = ((hours, "h"), (minutes, "m"), (seconds, "s"))
         return "".join(f"{number}{unit}" for number, unit in parts if number)
     for unit, scale in (("ms", 1_000_000), ("us", 1_000), ("ns", 1)):
         if nanoseconds % scale == 0 and nanoseconds < 1_000 * scale:
             return f"{nanoseconds // scale}{unit}"
-    return f"{nanoseconds // 1_000_000_000}.{nanoseconds % 1_000_000_000:09d}".rstrip("0") + "s"
+    return f"{nanoseconds // SECOND}.{nanoseconds % SECOND:09d}".rstrip("0") + "s"
 
 
 def duration_to_envoy(text: str) -> str:
@@ -67,8 +70,17 @@ def duration_to_envoy(text: str) -> str:
     Raises ValueError for text that is no duration.
     """
     nanoseconds = parse_duration(text)
-    seconds, rest = divmod(nanoseconds, 1_000_000_000)
+    seconds, rest = divmod(nanoseconds, SECOND)
     return f"{seconds}s" if rest == 0 else f"{seconds}." + f"{rest:09d}".rstrip("0") + "s"
+
+
+def constant(word: str) -> str:
+    """A word of the intent language as enums of Istio's and Envoy's have it.
+
+    >>> constant("registryOnly"), constant("upgrade")
+    ('REGISTRY_ONLY', 'UPGRADE')
+    """
+    return re.sub(r"([A-Z])", r"_\1", word).upper()
 
 
 class Protocol(StrEnum):

@@ -4,7 +4,7 @@ This room imports nothing of ours; every other room may import it.
 """
 
 from meshgen.diagnostics.model import Code, Diagnostic, Related, Severity, did_you_mean, sort_diagnostics, suggest
-from meshgen.diagnostics.origin import UNKNOWN, JsonPath, Origin
+from meshgen.diagnostics.origin import UNKNOWN, JsonPath, Origin, origin_in
 
 __all__ = [
     "UNKNOWN",
@@ -15,6 +15,7 @@ __all__ = [
     "Related",
     "Severity",
     "did_you_mean",
+    "origin_in",
     "sort_diagnostics",
     "suggest",
 ]

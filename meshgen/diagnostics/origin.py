@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TypeAlias
 
 import msgspec
@@ -33,6 +34,18 @@ class Origin(msgspec.Struct, frozen=True, gc=False):  # a mesh of 10,000 service
 
 
 UNKNOWN = Origin("<unknown>")
+
+
+def origin_in(origin: Origin, origins: Mapping[JsonPath, Origin], path: JsonPath) -> Origin:
+    """The origin of a part of a document: its own where an overlay wrote it, else a place inside of the document.
+
+    `origins` names the parts that were written elsewhere; the longest prefix of the path wins.
+    """
+    for length in range(len(path), 0, -1) if origins else ():
+        other = origins.get(path[:length])
+        if other is not None:
+            return other.at(*path[length:])
+    return origin.at(*path)
 
 
 def render_path(path: JsonPath) -> str:

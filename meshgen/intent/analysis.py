@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 from meshgen.intent.leaves import Count, DnsLabel, Duration, Url
 from meshgen.intent.model import Many, Model, broken
 from meshgen.json import JsonObject, JsonValue
-from meshgen.values import parse_duration
+from meshgen.values import SECOND, parse_duration
 
 _BOUND = re.compile(r"(?P<sign>>=|<=)\s*(?P<value>[0-9.]+)(?P<unit>%|ms|s|)(\s+over\s+(?P<over>\S+))?")
 
@@ -171,7 +171,7 @@ class Analysis(Model):
 
     @model_validator(mode="after")
     def _short_interval(self) -> Self:
-        if self.every is not None and parse_duration(self.every) < 1_000_000_000:
+        if self.every is not None and parse_duration(self.every) < SECOND:
             raise broken(f"`{self.every}` is shorter than a second", kind="value", at="every")
         names = [metric.name for metric in self.metrics or ()]
         for name in names:

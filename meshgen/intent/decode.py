@@ -8,7 +8,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from pydantic import ValidationError
 
-from meshgen.diagnostics import Code, Diagnostic, JsonPath, Origin, did_you_mean
+from meshgen.diagnostics import Code, Diagnostic, JsonPath, Origin, did_you_mean, origin_in
 from meshgen.diagnostics.catalogue import load as codes
 from meshgen.intent.errors import Finding, findings
 from meshgen.intent.kind import API_VERSION, Intent
@@ -69,15 +69,6 @@ class IntentObject(Generic[I_co]):
     def at(self, *path: str | int) -> Origin:
         """Where a part was written, by its path in the document's long form (`"spec", "split", 1`)."""
         return origin_in(self.origin, self.origins, place_in(self.value, path) if self.value else path)
-
-
-def origin_in(origin: Origin, origins: Mapping[JsonPath, Origin], path: JsonPath) -> Origin:
-    """The origin of a part of a document: its own where an overlay wrote it, else a place inside of the document."""
-    for length in range(len(path), 0, -1) if origins else ():
-        other = origins.get(path[:length])
-        if other is not None:
-            return other.at(*path[length:])
-    return origin.at(*path)
 
 
 def decode_intents(documents: Iterable[Written]) -> tuple[tuple[IntentObject[Intent], ...], tuple[Diagnostic, ...]]:

@@ -11,13 +11,11 @@ from meshgen.intent.model import Many, Model, broken
 from meshgen.intent.service import Port
 from meshgen.intent.shorts import LIST, NOT_EMPTY
 from meshgen.json import JsonObject, JsonValue
-from meshgen.values import is_ip, parse_duration
-
-_SECOND = 1_000_000_000
+from meshgen.values import SECOND, is_ip, parse_duration
 
 
 def _whole_seconds(text: str) -> str:
-    if parse_duration(text) % _SECOND:
+    if parse_duration(text) % SECOND:
         raise broken(f"`{text}` is no whole number of seconds, and a probe's times are", kind="value")
     return text
 

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 from msgspec import inspect
 
-from meshgen.diagnostics import Diagnostic, JsonPath, Origin, did_you_mean
+from meshgen.diagnostics import Diagnostic, JsonPath, Origin, did_you_mean, origin_in
 from meshgen.diagnostics.catalogue.load import UNKNOWN_FIELD, UNSERVED_VERSION
 from meshgen.istio.kinds import KINDS, Kind
 from meshgen.istio.object import IstioObject
@@ -116,12 +116,7 @@ def _unserved(value: JsonObject, origin: Origin) -> Diagnostic:
 
 
 def _diagnose(violation: Violation, origin: Origin, origins: Mapping[JsonPath, Origin]) -> Diagnostic:
-    code = violation.code
-    for end in range(len(violation.path), 0, -1):
-        overlaid = origins.get(violation.path[:end])
-        if overlaid is not None:
-            return code.at(overlaid, violation.message, help=violation.help)
-    return code.at(origin.at(*violation.path), violation.message, help=violation.help)
+    return violation.code.at(origin_in(origin, origins, violation.path), violation.message, help=violation.help)
 
 
 def _walk(value: object, kind: inspect.Type, path: JsonPath, rules: Rules) -> Iterator[Violation]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from meshgen.diagnostics import JsonPath, Origin
+from meshgen.diagnostics import JsonPath, Origin, origin_in
 from meshgen.json import JsonObject, JsonValue
 
 CLUSTERS = "meshgen/clusters"
@@ -29,11 +29,7 @@ class Document:
 
     def origin_of(self, *path: str | int) -> Origin:
         """Where the value under `path` was written."""
-        for length in range(len(path), 0, -1) if self.origins else ():
-            patched = self.origins.get(path[:length])
-            if patched is not None:
-                return patched.at(*path[length:])
-        return self.origin.at(*path)
+        return origin_in(self.origin, self.origins, path)
 
     @property
     def api_version(self) -> str:

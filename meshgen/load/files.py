@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 from meshgen.diagnostics import Diagnostic, JsonPath, Origin, did_you_mean
 from meshgen.diagnostics.catalogue.extension import FILE_NOT_READ
@@ -100,7 +100,7 @@ def _with_dashboards(tree: Tree, document: Document, included: Included) -> Docu
         found[name] = text
         origins[(*_DASHBOARDS, "texts", name)] = Origin(path, line=1)
     patch: JsonObject = {"spec": {"observability": {"dashboards": {"files": None, "texts": found}}}}
-    return Document(cast("JsonObject", merge_patch(document.value, patch)), document.origin, origins)
+    return Document(merge_patch(document.value, patch), document.origin, origins)
 
 
 _TAKEN: Mapping[str, Callable[[Tree, Document, Included], Document]] = {"Extension": _with_program, "Mesh": _with_dashboards}

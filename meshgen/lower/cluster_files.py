@@ -8,6 +8,7 @@ from meshgen.intent.cluster import CA_SECRET, Cluster
 from meshgen.istio.networks import NETWORK_LABEL
 from meshgen.lower.clusters import clusters_of, gateway_values
 from meshgen.lower.index import Index
+from meshgen.lower.markdown import commands
 from meshgen.lower.result import DeliveryFile
 
 
@@ -53,10 +54,6 @@ def _context(name: str, clusters: Mapping[str, Cluster]) -> str:
     return clusters[name].context or name
 
 
-def _commands(*lines: str) -> str:
-    return "\n".join(("```sh", *lines, "```"))
-
-
 def _trust(clusters: Mapping[str, Cluster], root: str) -> Iterator[str]:
     plugged = {name: cluster.ca for name, cluster in clusters.items() if cluster.ca is not None and cluster.ca.secret is not None}
     if not plugged:
@@ -69,12 +66,12 @@ def _trust(clusters: Mapping[str, Cluster], root: str) -> Iterator[str]:
     for name in plugged:
         context = _context(name, clusters)
         files = " ".join(f"--from-file={name}-ca/{part}.pem" for part in ("ca-cert", "ca-key", "root-cert", "cert-chain"))
-        yield _commands(
+        yield commands(
             f"kubectl --context {context} create namespace {root}",
             f"kubectl --context {context} create secret generic {CA_SECRET} --namespace {root} {files}",
         )
     yield "The fingerprints are the same everywhere:"
-    yield _commands(
+    yield commands(
         *(
             f"kubectl --context {_context(name, clusters)} get secret {CA_SECRET} --namespace {root}"
             " --output jsonpath='{.data.root-cert\\.pem}' | base64 -d | openssl x509 -noout -sha256 -fingerprint"
@@ -97,7 +94,7 @@ def _networks(clusters: Mapping[str, Cluster], root: str) -> Iterator[str]:
         if cluster.ca is None or cluster.ca.secret is None:
             lines.append(f"{kubectl} create namespace {root}")
         lines.append(f"{kubectl} label namespace {root} {NETWORK_LABEL}={cluster.network} --overwrite")
-    yield _commands(*lines)
+    yield commands(*lines)
 
 
 def _installation(clusters: Mapping[str, Cluster], root: str) -> Iterator[str]:
@@ -114,7 +111,7 @@ def _installation(clusters: Mapping[str, Cluster], root: str) -> Iterator[str]:
             door = cluster.east_west
             where = f"--namespace {door.namespace or root}"
             lines.append(f"{helm} {door.name} istio/gateway {where} --values {name}/eastwest/values.yaml")
-        yield _commands(*lines)
+        yield commands(*lines)
     yield "Then the objects of each cluster, as they are delivered."
 
 
@@ -133,7 +130,7 @@ def _discovery(clusters: Mapping[str, Cluster], root: str) -> Iterator[str]:
     if lines:
         yield "## Endpoints of the other clusters"
         yield "Each control plane watches the other clusters' API servers, with a credential that its own cluster holds."
-        yield _commands(*lines)
+        yield commands(*lines)
 
 
 def _verification(clusters: Mapping[str, Cluster], root: str) -> Iterator[str]:
@@ -147,7 +144,7 @@ def _verification(clusters: Mapping[str, Cluster], root: str) -> Iterator[str]:
         if door is not None:
             lines.append(f"kubectl --context {context} get service {door.name} --namespace {door.namespace or root}")
         lines.append(f"istioctl --context {context} proxy-status")
-    yield _commands(*lines)
+    yield commands(*lines)
     if len({cluster.network for cluster in clusters.values()}) > 1:
         yield (
             "A sidecar of one cluster has the address of the other's east-west gateway, port 15443, among the endpoints of a"

@@ -104,8 +104,7 @@ def clusters_of(index: Index) -> Mapping[str, Cluster]:
 
 def with_cluster(installation: Installation, index: Index) -> Installation:
     """The installation, and what tells istiod its cluster and network."""
-    values = merge_patch(dict(installation.values), _values(index))
-    return replace(installation, values=values) if isinstance(values, dict) else installation
+    return replace(installation, values=merge_patch(installation.values, _values(index)))
 
 
 def _values(index: Index) -> JsonObject:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from msgspec.structs import replace
 
@@ -18,7 +18,8 @@ from meshgen.lower.index import Index
 from meshgen.lower.result import Made, make
 from meshgen.values import Protocol
 
-_RESOLUTIONS: dict[str, Literal["NONE", "STATIC", "DNS", "DNS_ROUND_ROBIN", "DYNAMIC_DNS"]] = {
+Resolution: TypeAlias = Literal["NONE", "STATIC", "DNS", "DNS_ROUND_ROBIN", "DYNAMIC_DNS"]
+RESOLUTIONS: dict[str, Resolution] = {
     "none": "NONE",
     "static": "STATIC",
     "dns": "DNS",
@@ -49,7 +50,7 @@ def _service_entry(external: IntentObject[ExternalService]) -> Made:
         addresses=model.addresses,
         ports=None if model.ports is None else tuple(_port(port, model.tls) for port in model.ports),
         location=None if model.location is None else _LOCATIONS[model.location],
-        resolution=None if model.resolution is None else _RESOLUTIONS[model.resolution],
+        resolution=None if model.resolution is None else RESOLUTIONS[model.resolution],
         endpoints=None if model.endpoints is None else tuple(_endpoint(each, model) for each in model.endpoints),
         workload_selector=None if model.workload is None else NetworkingWorkloadSelector(labels=dict(model.workload.selector)),
         export_to=model.export_to,

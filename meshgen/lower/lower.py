@@ -196,7 +196,7 @@ def _objects(index: Index, report: Report, engines: Engines | None) -> Iterator[
         yield from egress_objects(index)
     yield from sidecars(index, report)
     if any(service.model.proxy is not None for service in index.services.values()):
-        from meshgen.lower.service_proxy import service_proxies
+        from meshgen.lower.proxy import service_proxies
 
         yield from service_proxies(index, report)
     if any(service.model.kubernetes is not None for service in index.services.values()):

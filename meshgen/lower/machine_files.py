@@ -96,8 +96,7 @@ def _settings(model: VirtualMachines, plane: _Plane) -> JsonObject:
     written = {**model.metadata.annotations, **(model.template.annotations or {})}.get(_PROXY_CONFIG, "")
     settings: JsonObject = dict(plane.proxy_defaults)
     for document in parse_documents(written.encode(), _PROXY_CONFIG)[0] if written else ():
-        merged = merge_patch(settings, document.value)
-        settings = merged if isinstance(merged, dict) else settings
+        settings = merge_patch(settings, document.value)
     return settings
 
 

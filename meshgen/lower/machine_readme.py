@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from meshgen.intent.virtual_machines import VirtualMachines
+from meshgen.lower.markdown import commands
 
 
 def readme(model: VirtualMachines, *, context: str, root_namespace: str, istiod: str, address: str) -> str:
@@ -17,7 +18,7 @@ def readme(model: VirtualMachines, *, context: str, root_namespace: str, istiod:
             " machine of the group. The token and the root certificate are fetched for each machine, and are never kept in Git."
         ),
         "## With access to the cluster",
-        _commands(
+        commands(
             f"{kubectl} get serviceaccount {account} --namespace {namespace}",
             f"{kubectl} create token {account} --namespace {namespace} --audience istio-ca --duration 1h > istio-token",
             f"{kubectl} get configmap istio-ca-root-cert --namespace {namespace}"
@@ -27,7 +28,7 @@ def readme(model: VirtualMachines, *, context: str, root_namespace: str, istiod:
         *_control_plane(istiod, address, kubectl, root_namespace),
         "## On the machine",
         "Install the package `istio-sidecar` (`.deb` or `.rpm`) of the control plane's release, copy the five files there, then:",
-        _commands(
+        commands(
             "sudo install -D root-cert.pem /etc/certs/root-cert.pem",
             "sudo install -D istio-token /var/run/secrets/tokens/istio-token",
             "sudo install -D cluster.env /var/lib/istio/envoy/cluster.env",
@@ -38,7 +39,7 @@ def readme(model: VirtualMachines, *, context: str, root_namespace: str, istiod:
             "sudo systemctl enable --now istio",
         ),
         "## See that it works",
-        _commands(
+        commands(
             "tail /var/log/istio/istio.log                  # on the machine: connected to istiod, certificate made",
             "curl --fail http://localhost:15021/healthz/ready",
             f"{kubectl} get workloadentries --namespace {namespace}",
@@ -49,10 +50,6 @@ def readme(model: VirtualMachines, *, context: str, root_namespace: str, istiod:
     return "\n\n".join(parts) + "\n"
 
 
-def _commands(*lines: str) -> str:
-    return "\n".join(("```sh", *lines, "```"))
-
-
 def _control_plane(istiod: str, address: str, kubectl: str, root_namespace: str) -> list[str]:
     if address:
         return [f"The machine reaches `{istiod}` at `{address}` (`hosts`): ports 15012, and 15443 for Services of the cluster."]
@@ -61,7 +58,7 @@ def _control_plane(istiod: str, address: str, kubectl: str, root_namespace: str)
             f"`hosts` has no address: nothing says at which one machines reach `{istiod}`. Unless their DNS knows it, find the"
             " address of the gateway that exposes istiod, write it into the intent (`join: {controlPlane: …}`), compile again:"
         ),
-        _commands(f"{kubectl} get service --namespace {root_namespace} --selector istio=eastwestgateway"),
+        commands(f"{kubectl} get service --namespace {root_namespace} --selector istio=eastwestgateway"),
     ]
 
 
@@ -75,7 +72,7 @@ def _registration(model: VirtualMachines, kubectl: str) -> list[str]:
         "A machine of this group registers itself: its WorkloadEntry is istiod's and is neither written nor removed by meshgen.",
         "## When a machine leaves",
         "Stop the agent; istiod removes the WorkloadEntry a little later. One that stays behind is removed by hand:",
-        _commands(
+        commands(
             "sudo systemctl disable --now istio",
             f"{kubectl} delete workloadentry --namespace {model.namespace} {model.name}-<IP of the machine>",
         ),

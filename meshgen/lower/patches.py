@@ -79,8 +79,6 @@ def _apply(
             )
         return before
     value = merge_patch(before.to_json(), patch.patch)
-    if not isinstance(value, dict):
-        raise TypeError("a merge of two maps is a map")
     if not isinstance(before, IstioObject):
         return replace(before, object=value, origins=_merged_origins(before, intent, patch, path))
     found = [each for each in violations(value, KINDS[before.kind], release) if each.code.severity is Severity.ERROR]

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Literal, cast
 
 from msgspec.structs import replace
 
-from meshgen.diagnostics import JsonPath, Origin, Related
-from meshgen.diagnostics.catalogue.lower import NO_WORKLOAD
+from meshgen.diagnostics import JsonPath, Origin
 from meshgen.intent.decode import IntentObject
 from meshgen.intent.kind import Intent
 from meshgen.intent.reference import split_service
@@ -19,6 +18,7 @@ from meshgen.lower.draft import Resolver
 from meshgen.lower.gateway import server_tls
 from meshgen.lower.index import Index, ServiceKey, host_of
 from meshgen.lower.result import Made, Report, make
+from meshgen.lower.target import pods_unknown
 
 if TYPE_CHECKING:  # a kind is imported where the mesh has it
     from meshgen.intent.access import Access
@@ -27,7 +27,7 @@ if TYPE_CHECKING:  # a kind is imported where the mesh has it
     from meshgen.intent.sidecar import InboundListener, OutboundListener, Sidecar, SidecarSettings, UnknownHosts
 
 _CAPTURES: dict[str, Literal["DEFAULT", "IPTABLES", "NONE"]] = {"default": "DEFAULT", "iptables": "IPTABLES", "none": "NONE"}
-_POLICIES: dict[str, Literal["REGISTRY_ONLY", "ALLOW_ANY"]] = {"registryOnly": "REGISTRY_ONLY", "allowAny": "ALLOW_ANY"}
+OUTBOUND_POLICIES: dict[str, Literal["REGISTRY_ONLY", "ALLOW_ANY"]] = {"registryOnly": "REGISTRY_ONLY", "allowAny": "ALLOW_ANY"}
 
 
 def sidecars(index: Index, report: Report) -> Iterator[Made]:
@@ -40,10 +40,7 @@ def sidecars(index: Index, report: Report) -> Iterator[Made]:
             yield _of_service(key, service, labels, admitted.get(key, {}), index, report)
             continue
         field, says = ("calls", "declares its calls") if service.model.calls is not None else ("sidecar", "has a `sidecar`")
-        message = f"Service `{key[1]}` {says}, and nothing says which Pods it has"
-        hint = f"add `workload: {{selector: {{app: {key[1]}}}}}`, or the core Service to the tree"
-        related = [Related(service.origin, "declared here")]
-        report.append(NO_WORKLOAD.at(service.at("spec", field), message, help=hint, related=related))
+        report.append(pods_unknown(service, field, says))
     for sidecar in cast("list[IntentObject[Sidecar]]", index.by_kind.get("Sidecar", [])):
         yield _of_sidecar(sidecar, index, report)
 
@@ -148,7 +145,7 @@ def _unknown_hosts(value: UnknownHosts | None, resolver: Resolver, path: JsonPat
         return None
     target = None if value.through is None else resolver.resolve(value.through, (*path, "unknownHosts", "through"))
     return istio.OutboundTrafficPolicy(
-        mode=None if value.policy is None else _POLICIES[value.policy],
+        mode=None if value.policy is None else OUTBOUND_POLICIES[value.policy],
         egress_proxy=None if target is None else target.destination(),
     )
 

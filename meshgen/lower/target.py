@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
-from meshgen.diagnostics import Related, did_you_mean
+from meshgen.diagnostics import Diagnostic, Related, did_you_mean
 from meshgen.diagnostics.catalogue.lower import NO_WORKLOAD, UNKNOWN_INTENT_REFERENCE
 from meshgen.intent.reference import split_service
 from meshgen.istio.shared import PolicyTargetReference, WorkloadSelector
@@ -19,6 +19,7 @@ if TYPE_CHECKING:  # a kind is imported where the mesh has it
     from meshgen.intent.decode import IntentObject
     from meshgen.intent.extension import Extension
     from meshgen.intent.proxy import Proxy
+    from meshgen.intent.service import Service
     from meshgen.intent.target import TargetReference
     from meshgen.intent.telemetry import Telemetry
 
@@ -27,6 +28,14 @@ Targeted: TypeAlias = (
     " | IntentObject[Telemetry]"
 )
 """Intents that are for something: a service, a gateway, Pods, a namespace or the mesh."""
+
+
+def pods_unknown(service: IntentObject[Service], field: str, says: str) -> Diagnostic:
+    """The finding about a Service that says something of its Pods, under a field of its spec, while nothing tells which Pods."""
+    name = service.model.name
+    hint = f"add `workload: {{selector: {{app: {name}}}}}`, or the core Service to the tree"
+    message = f"Service `{name}` {says}, and nothing says which Pods it has"
+    return NO_WORKLOAD.at(service.at("spec", field), message, help=hint, related=[Related(service.origin, "declared here")])
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal
 
 from meshgen.diagnostics import JsonPath, Origin
 from meshgen.intent import virtual_machines as intent
@@ -13,16 +12,10 @@ from meshgen.intent.virtual_machines import Machine, MachineService, VirtualMach
 from meshgen.istio import workload_group as istio
 from meshgen.istio.service_entry import ServiceEntry, ServicePort
 from meshgen.istio.shared import NetworkingWorkloadSelector, WorkloadEntry
+from meshgen.lower.external_service import RESOLUTIONS, Resolution
 from meshgen.lower.index import Index
 from meshgen.lower.result import Made, make
-from meshgen.values import is_ip, parse_duration
-
-_SECOND = 1_000_000_000
-_RESOLUTIONS: dict[str, Literal["STATIC", "DNS", "DNS_ROUND_ROBIN"]] = {
-    "static": "STATIC",
-    "dns": "DNS",
-    "dnsRoundRobin": "DNS_ROUND_ROBIN",
-}
+from meshgen.values import SECOND, is_ip, parse_duration
 
 
 def virtual_machines(index: Index) -> Iterator[Made]:
@@ -85,7 +78,7 @@ def _http(given: intent.HttpProbe) -> istio.HTTPHealthCheckConfig:
 
 
 def _seconds(duration: str | None) -> int | None:
-    return None if duration is None else parse_duration(duration) // _SECOND
+    return None if duration is None else parse_duration(duration) // SECOND
 
 
 def _entry(group: IntentObject[VirtualMachines], machine: Machine, origin: Origin) -> Made:
@@ -121,9 +114,9 @@ def _service(group: IntentObject[VirtualMachines], service: MachineService) -> M
     return make(group, spec, origin=group.at("spec", "service"), origins=origins)
 
 
-def _resolution(model: VirtualMachines, service: MachineService) -> Literal["STATIC", "DNS", "DNS_ROUND_ROBIN"]:
+def _resolution(model: VirtualMachines, service: MachineService) -> Resolution:
     if service.resolution is not None:
-        return _RESOLUTIONS[service.resolution]
+        return RESOLUTIONS[service.resolution]
     addresses = [machine.address for machine in model.addresses or () if machine.address is not None]
     named = [address for address in addresses if not (is_ip(address) or address.startswith("unix://"))]
     return "DNS" if named else "STATIC"

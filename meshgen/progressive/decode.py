@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Protocol
 
 import msgspec
 
-from meshgen.diagnostics import Diagnostic, JsonPath, Origin
+from meshgen.diagnostics import Diagnostic, JsonPath, Origin, origin_in
 from meshgen.diagnostics.catalogue.load import UNSERVED_VERSION
+from meshgen.intent.decode import Written
 from meshgen.istio.decode import Metadata, struct_violations
 from meshgen.istio.destination_rule import TrafficPolicy
 from meshgen.istio.struct import IstioStruct
@@ -44,22 +44,6 @@ _ISTIO_PARTS: Mapping[str, type[IstioStruct]] = {
     "trafficPolicy": TrafficPolicy,
 }
 """Fields of a Canary's `service` that Flagger copies to a VirtualService or a DestinationRule."""
-
-
-class Written(Protocol):
-    """A document as the loader gives it."""
-
-    @property
-    def value(self) -> JsonObject:
-        """The whole document."""
-
-    @property
-    def origin(self) -> Origin:
-        """Where it begins."""
-
-    @property
-    def origins(self) -> Mapping[JsonPath, Origin]:
-        """The parts that were written elsewhere."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,8 +129,4 @@ def _istio_violations(document: Written, spec: CanarySpec) -> Iterator[Diagnosti
 
 
 def _place(document: Written, path: JsonPath) -> Origin:
-    for end in range(len(path), 0, -1) if document.origins else ():
-        overlaid = document.origins.get(path[:end])
-        if overlaid is not None:
-            return overlaid.at(*path[end:])
-    return document.origin.at(*path)
+    return origin_in(document.origin, document.origins, path)

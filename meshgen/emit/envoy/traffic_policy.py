@@ -20,7 +20,7 @@ from meshgen.istio.destination_rule import (
 from meshgen.istio.mesh_config import MeshConfig
 from meshgen.istio.shared import ConnectionPoolSettings, HTTPSettings, TcpKeepalive, TCPSettings
 from meshgen.json import JsonObject, JsonValue, drop_none
-from meshgen.values import duration_to_envoy, parse_duration
+from meshgen.values import SECOND, duration_to_envoy, parse_duration
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +120,7 @@ def tcp_keepalive(pool: ConnectionPoolSettings | None, config: MeshConfig) -> Js
 
 
 def _whole_seconds(text: str | None) -> int | None:
-    return parse_duration(text) // 1_000_000_000 if text else None
+    return parse_duration(text) // SECOND if text else None
 
 
 def common_http_options(pool: ConnectionPoolSettings | None) -> JsonObject:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from meshgen.json import JsonObject, JsonValue
+from meshgen.json import JsonObject, JsonValue, drop_none
 from meshgen.lower.mesh.installation import service_ports
 from meshgen.lower.mesh.installed import GatewayRelease, Installation
 
@@ -19,7 +19,7 @@ def istio_operator(installation: Installation) -> JsonObject:
     install = installation.settings
     spec: JsonObject = {}
     if install is not None:
-        spec = _given({
+        spec = drop_none({
             "profile": install.profile,
             "hub": install.hub,
             "tag": install.tag or install.version,
@@ -28,7 +28,7 @@ def istio_operator(installation: Installation) -> JsonObject:
             "compatibilityVersion": install.compatibility_version,
         })
     components = _components(installation)
-    spec |= _given({"meshConfig": installation.mesh_config or None, "components": components or None})
+    spec |= drop_none({"meshConfig": installation.mesh_config or None, "components": components or None})
     values = {key: value for key, value in _merged(installation.values, installation.base).items() if key not in _OF_SPEC}
     if values:
         spec["values"] = values
@@ -48,10 +48,6 @@ def _merged(value: JsonObject, more: JsonObject) -> JsonObject:
         held = found.get(key)
         found[key] = _merged(held, item) if isinstance(held, dict) and isinstance(item, dict) else item
     return found
-
-
-def _given(values: JsonObject) -> JsonObject:
-    return {key: value for key, value in values.items() if value is not None}
 
 
 def _components(installation: Installation) -> JsonObject:
@@ -83,7 +79,7 @@ def _gateway(release: GatewayRelease) -> JsonObject:
         labels["topology.istio.io/network"] = settings.network
         environment["ISTIO_META_REQUESTED_NETWORK_VIEW"] = settings.network
     service = settings.service
-    kubernetes = _given({
+    kubernetes = drop_none({
         "replicaCount": settings.replicas if settings.autoscale is None else None,
         "hpaSpec": _scaling(release),
         "resources": release.values.get("resources"),
@@ -92,7 +88,7 @@ def _gateway(release: GatewayRelease) -> JsonObject:
         "serviceAnnotations": None if service is None or service.annotations is None else dict(service.annotations),
         "service": None
         if service is None
-        else _given({
+        else drop_none({
             "type": service.type,
             "ports": service_ports(service),
             "loadBalancerIP": service.load_balancer_ip,
@@ -103,7 +99,7 @@ def _gateway(release: GatewayRelease) -> JsonObject:
         })
         or None,
     })
-    return _given({
+    return drop_none({
         "name": release.name,
         "enabled": True,
         "namespace": release.namespace,
@@ -128,4 +124,4 @@ def _scaling(release: GatewayRelease) -> JsonObject | None:
     if scale.cpu is not None:
         target: JsonObject = {"type": "Utilization", "averageUtilization": scale.cpu}
         metrics = [{"type": "Resource", "resource": {"name": "cpu", "target": target}}]
-    return _given({"minReplicas": scale.min, "maxReplicas": scale.max, "metrics": metrics})
+    return drop_none({"minReplicas": scale.min, "maxReplicas": scale.max, "metrics": metrics})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from meshgen.lower.markdown import commands
 from meshgen.lower.mesh.installed import Installation
 
 
@@ -48,7 +49,7 @@ def _helm(installation: Installation, files: frozenset[str]) -> str:
         words += [f"--version {version}"] if version else []
         words += [f"--values {values}"] if values in files else []
         lines.append(" ".join([*words, "--wait"]))
-    return "## With Helm\n\n```sh\n" + "\n".join(lines) + "\n```\n"
+    return f"## With Helm\n\n{commands(*lines)}\n"
 
 
 _ISTIOCTL = """## With istioctl
@@ -71,4 +72,4 @@ def _check(installation: Installation, revision: str | None) -> str:
     if revision:
         told = f"Namespaces choose this control plane by the label `istio.io/rev: {(tags or (revision,))[0]}`.\n"
         note = told + note
-    return "## Afterwards\n\n```sh\n" + "\n".join(lines) + "\n```\n\n" + note
+    return f"## Afterwards\n\n{commands(*lines)}\n\n{note}"

@@ -7,7 +7,7 @@ DestinationRule each for `-primary` and `-canary`; before a release the primary 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -27,6 +27,7 @@ from meshgen.istio.hosts import fully_qualified, service_host
 from meshgen.istio.object import IstioObject
 from meshgen.istio.shared import PortSelector
 from meshgen.istio.struct import IstioStruct
+from meshgen.lower.canary.stickiness import SAME_SITE
 from meshgen.lower.destination_rule import traffic_policy
 from meshgen.lower.facts import workload_port
 from meshgen.lower.index import Index, ServiceKey
@@ -34,11 +35,9 @@ from meshgen.lower.matches import PRESENT, http_match
 from meshgen.lower.result import Made, Report, make_other
 from meshgen.progressive import flagger
 from meshgen.progressive.plain import to_json
-from meshgen.values import parse_duration
+from meshgen.values import SECOND, parse_duration
 
 API_VERSION = "flagger.app/v1beta1"
-_SECOND = 1_000_000_000
-_SAME_SITE: dict[str, Literal["Strict", "Lax", "None"]] = {"strict": "Strict", "lax": "Lax", "none": "None"}
 _SELECTOR_LABELS = ("app", "name", "app.kubernetes.io/name")  # Flagger's `-selector-labels`
 
 S = TypeVar("S", bound=IstioStruct)
@@ -146,7 +145,7 @@ def interval(duration: str) -> str:
     >>> interval("1h"), interval("1m30s")
     ('60m', '90s')
     """
-    seconds = max(1, parse_duration(duration) // _SECOND)
+    seconds = max(1, parse_duration(duration) // SECOND)
     return f"{seconds // 60}m" if seconds % 60 == 0 else f"{seconds}s"
 
 
@@ -194,10 +193,10 @@ def _webhook(webhook: words.Webhook) -> flagger.Webhook:
 def _affinity(sticky: Stickiness) -> flagger.SessionAffinity:
     return flagger.SessionAffinity(
         cookie_name=sticky.cookie,
-        max_age=None if sticky.ttl is None else max(1, parse_duration(sticky.ttl) // _SECOND),
+        max_age=None if sticky.ttl is None else max(1, parse_duration(sticky.ttl) // SECOND),
         path=sticky.path,
         domain=sticky.domain,
-        same_site=None if sticky.same_site is None else _SAME_SITE[sticky.same_site],
+        same_site=None if sticky.same_site is None else SAME_SITE[sticky.same_site],
         secure=sticky.secure,
         http_only=sticky.http_only,
     )

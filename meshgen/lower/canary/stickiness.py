@@ -9,7 +9,7 @@ were; else they draw anew.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from msgspec.structs import replace
 
@@ -20,12 +20,12 @@ from meshgen.istio.virtual_service import HeaderOperations, Headers, HTTPMatchRe
 from meshgen.istio.virtual_service import StringMatch as IstioMatch
 from meshgen.lower.draft import Target
 from meshgen.lower.matches import cookie_pattern
-from meshgen.values import parse_duration
+from meshgen.values import SECOND, parse_duration
 
 if TYPE_CHECKING:  # a kind is imported where the mesh has it
     from meshgen.intent.canary import Canary, Stickiness
 
-_SAME_SITE = {"strict": "Strict", "lax": "Lax", "none": "None"}
+SAME_SITE: dict[str, Literal["Strict", "Lax", "None"]] = {"strict": "Strict", "lax": "Lax", "none": "None"}
 
 
 def sticky_shares(target: Target, canary: IntentObject[Canary]) -> Iterator[tuple[HTTPMatchRequest | None, tuple[Target, ...]]]:
@@ -63,9 +63,9 @@ def _set(sticky: Stickiness, value: str) -> Headers:
     if sticky.domain is not None:
         parts.append(f"Domain={sticky.domain}")
     if sticky.ttl is not None:
-        parts.append(f"Max-Age={max(1, parse_duration(sticky.ttl) // 1_000_000_000)}")
+        parts.append(f"Max-Age={max(1, parse_duration(sticky.ttl) // SECOND)}")
     if sticky.same_site is not None:
-        parts.append(f"SameSite={_SAME_SITE[sticky.same_site]}")
+        parts.append(f"SameSite={SAME_SITE[sticky.same_site]}")
     parts += ["Secure"] if sticky.secure else []
     parts += ["HttpOnly"] if sticky.http_only else []
     return Headers(response=HeaderOperations(add={"set-cookie": "; ".join(parts)}))

@@ -17,7 +17,8 @@ from meshgen.istio.kinds import KINDS
 from meshgen.json import JsonObject, JsonValue, drop_none
 from meshgen.lower import envoy_patches as patches
 from meshgen.lower.envoy_patches import CONNECTION_MANAGER, Where, proxy_versions, typed
-from meshgen.lower.extension.place import Place, grpc_service, header_match, seconds
+from meshgen.lower.extension.place import Place, grpc_service, header_match
+from meshgen.values import constant, duration_to_envoy
 
 _TAP: Final = "envoy.filters.http.tap"
 _TAP_TYPE: Final = "envoy.extensions.filters.http.tap.v3.Tap"
@@ -48,7 +49,7 @@ def tap_request(tap: Tap) -> JsonObject | None:
 
 def _tap_config(tap: Tap, sink: JsonObject) -> JsonObject:
     name = "jsonBodyAsString" if tap.format is None else tap.format
-    written = "".join(f"_{letter}" if letter.isupper() else letter.upper() for letter in name)
+    written = constant(name)
     output = drop_none({
         "sinks": [{"format": written, **sink}],
         "max_buffered_rx_bytes": tap.max_request_bytes,
@@ -71,8 +72,10 @@ def processor_patches(place: Place, processor: ExternalProcessor) -> Iterator[En
         "processing_mode": None if processor.mode is None else _mode(processor.mode),
         "request_attributes": _list(processor.request_attributes),
         "response_attributes": _list(processor.response_attributes),
-        "message_timeout": None if processor.message_timeout is None else seconds(processor.message_timeout),
-        "max_message_timeout": None if processor.max_message_timeout is None else seconds(processor.max_message_timeout),
+        "message_timeout": None if processor.message_timeout is None else duration_to_envoy(processor.message_timeout),
+        "max_message_timeout": None
+        if processor.max_message_timeout is None
+        else duration_to_envoy(processor.max_message_timeout),
         "stat_prefix": processor.stat_prefix,
         "allow_mode_override": processor.allow_mode_override,
         "disable_immediate_response": processor.disable_immediate_response,
@@ -97,11 +100,7 @@ _MODES: Final = {
 
 def _mode(mode: ProcessingMode) -> JsonObject:
     given = {name: getattr(mode, field) for field, name in _MODES.items()}
-    return {
-        name: "".join(f"_{letter}" if letter.isupper() else letter.upper() for letter in value)
-        for name, value in given.items()
-        if value is not None
-    }
+    return {name: constant(value) for name, value in given.items() if value is not None}
 
 
 def _list(values: tuple[str, ...] | None) -> list[JsonValue] | None:

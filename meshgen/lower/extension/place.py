@@ -21,7 +21,7 @@ from meshgen.lower.envoy_patches import Context, Position, Where
 from meshgen.lower.index import Index, ServiceKey, host_of
 from meshgen.lower.result import Report
 from meshgen.lower.target import Scope, target_reference
-from meshgen.values import parse_duration
+from meshgen.values import duration_to_envoy
 
 if TYPE_CHECKING:  # a kind is imported where the mesh has it
     from meshgen.intent.extension import Extension
@@ -157,13 +157,7 @@ def _upstream(port: int, version: str | None, host: str) -> Upstream:
 def grpc_service(upstream: Upstream, timeout: str | None = None) -> JsonObject:
     """A gRPC service by Istio's own cluster, so that mutual TLS and balancing are as for any other call."""
     service: JsonObject = {"envoy_grpc": {"cluster_name": upstream.cluster, "authority": upstream.host}}
-    return service if timeout is None else {**service, "timeout": seconds(timeout)}
-
-
-def seconds(duration: str) -> str:
-    """A duration as protobuf's JSON has it: `0.25s`."""
-    whole, rest = divmod(parse_duration(duration), 1_000_000_000)
-    return f"{whole}.{rest:09d}".rstrip("0").rstrip(".") + "s"
+    return service if timeout is None else {**service, "timeout": duration_to_envoy(timeout)}
 
 
 def header_match(match: StringMatch) -> JsonObject:
@@ -197,4 +191,4 @@ def concerns(extension: Extension, key: ServiceKey, index: Index) -> bool:
     return extension.workload is None or extension.workload.selector.items() <= index.labels_of(key).items()
 
 
-__all__ = ["Place", "Upstream", "called", "concerns", "grpc_service", "header_match", "seconds"]
+__all__ = ["Place", "Upstream", "called", "concerns", "grpc_service", "header_match"]

@@ -13,7 +13,8 @@ from meshgen.istio.versions import IstioVersion
 from meshgen.json import JsonObject, JsonValue, drop_none
 from meshgen.lower import envoy_patches as patches
 from meshgen.lower.envoy_patches import Table, Where, typed
-from meshgen.lower.extension.place import Place, grpc_service, header_match, seconds
+from meshgen.lower.extension.place import Place, grpc_service, header_match
+from meshgen.values import duration_to_envoy
 
 if TYPE_CHECKING:  # a kind is imported where the mesh has it
     from meshgen.intent.limits import Limit, LimitKey, Rate, RateLimit
@@ -58,7 +59,7 @@ def global_patches(place: Place, limit: RateLimit) -> Iterator[EnvoyConfigObject
         "domain": domain_of(place, limit),
         "stage": limit.stage,
         "request_type": limit.requests,
-        "timeout": None if limit.timeout is None else seconds(limit.timeout),
+        "timeout": None if limit.timeout is None else duration_to_envoy(limit.timeout),
         "failure_mode_deny": None if limit.fail is None else limit.fail == "closed",
         "rate_limited_as_resource_exhausted": limit.resource_exhausted,
         "rate_limit_service": service,

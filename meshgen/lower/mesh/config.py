@@ -97,7 +97,7 @@ def _of_intent(mesh: IntentObject[Mesh], report: Report) -> MeshSettings:
     config = mesh.model.config
     if config:
         report.extend(_contradictions(mesh, said, config))
-        said = Said(_as_map(merge_patch(said.value, config)), {**said.places, **_config_places(config)})
+        said = Said(merge_patch(said.value, config), {**said.places, **_config_places(config)})
     profile = mesh.model.install.profile if mesh.model.install is not None else None
     value = merge_patch(PROFILES.get(profile.removeprefix("openshift-"), {}), said.value) if profile else said.value
     try:
@@ -107,12 +107,6 @@ def _of_intent(mesh: IntentObject[Mesh], report: Report) -> MeshSettings:
             code = UNKNOWN_CONFIG_FIELD if violation.code is UNKNOWN_FIELD else INVALID_CONFIG
             report.append(code.at(_origin(mesh, said, violation.path), violation.message, help=violation.help))
         return MeshSettings()
-
-
-def _as_map(value: JsonValue) -> JsonObject:
-    if not isinstance(value, dict):
-        raise TypeError("a merge of two maps is a map")
-    return value
 
 
 def _config_places(config: JsonObject) -> dict[JsonPath, JsonPath]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from meshgen.intent import mesh_install as intent
@@ -30,17 +29,10 @@ def installation(mesh: IntentObject[Mesh], said: JsonObject, report: list[Diagno
     if install is None:
         return Installation(mesh_config=said, values=values)
     if install.values:
-        values = _merged(values, install.values)
+        values = merge_patch(values, install.values)
     gateways = tuple(_gateway(name, gateway, install) for name, gateway in (install.gateways or {}).items())
     _check(mesh, install, values, gateways, report)
     return Installation(mesh_config=said, settings=install, values=values, base=_base(install), gateways=gateways)
-
-
-def _merged(value: JsonObject, more: Mapping[str, JsonValue]) -> JsonObject:
-    merged = merge_patch(value, dict(more))
-    if not isinstance(merged, dict):
-        raise TypeError("a merge of two maps is a map")
-    return merged
 
 
 def _check(
@@ -210,7 +202,7 @@ def _gateway(name: str, gateway: intent.InstalledGateway, install: intent.Instal
         kind=gateway.kind or "ingress",
         namespace=gateway.namespace or install.namespace or CONTROL_PLANE,
         settings=gateway,
-        values=_merged(values, gateway.values) if gateway.values else values,
+        values=merge_patch(values, gateway.values) if gateway.values else values,
     )
 
 

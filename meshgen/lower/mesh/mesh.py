@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from meshgen.diagnostics import JsonPath, Origin
 from meshgen.intent.decode import IntentObject
@@ -14,16 +14,15 @@ from meshgen.istio.sidecar import IstioEgressListener, OutboundTrafficPolicy, Si
 from meshgen.istio.telemetry import Telemetry
 from meshgen.lower.authentication import mutual_tls
 from meshgen.lower.index import Index
-from meshgen.lower.mesh.proxy import proxy_config
+from meshgen.lower.proxy import proxy_config
 from meshgen.lower.result import Made, make, make_other
+from meshgen.lower.sidecar import OUTBOUND_POLICIES
 from meshgen.lower.telemetry.telemetry import access_logging, tracing
 
 if TYPE_CHECKING:  # a kind is imported where the mesh has it
     from meshgen.intent.mesh import Mesh
     from meshgen.intent.mesh_proxy import NamespaceSettings
     from meshgen.intent.mesh_settings import SidecarDefaults
-
-_OUTBOUND: dict[str, Literal["ALLOW_ANY", "REGISTRY_ONLY"]] = {"allowAny": "ALLOW_ANY", "registryOnly": "REGISTRY_ONLY"}
 
 
 def mesh_objects(index: Index) -> Iterator[Made]:
@@ -54,7 +53,7 @@ def _sidecar(mesh: IntentObject[Mesh], sidecar: SidecarDefaults, root: str) -> M
     origins: dict[JsonPath, Origin] = {
         ("spec", "egress", 0, "hosts", index): mesh.at(*place, index) for index in range(len(sidecar.hosts))
     }
-    policy = None if sidecar.outbound is None else OutboundTrafficPolicy(mode=_OUTBOUND[sidecar.outbound])
+    policy = None if sidecar.outbound is None else OutboundTrafficPolicy(mode=OUTBOUND_POLICIES[sidecar.outbound])
     if policy is not None:
         origins["spec", "outboundTrafficPolicy"] = mesh.at("spec", "sidecar", "outbound")
     spec = Sidecar(egress=(IstioEgressListener(hosts=sidecar.hosts),), outbound_traffic_policy=policy)

@@ -72,7 +72,7 @@ def _operator(value: JsonObject, origin: Origin, diagnostics: list[Diagnostic]) 
         metadata = _map(value.get("metadata"))
         namespace = str(spec.get("namespace") or metadata.get("namespace") or "istio-system")
         at = place.at("meshConfig") if own else place.at("values", "meshConfig")
-        yield MeshConfigMap(metadata=ObjectMeta(name=name, namespace=namespace), mesh=_map(merge_patch(beside, own)), origin=at)
+        yield MeshConfigMap(metadata=ObjectMeta(name=name, namespace=namespace), mesh=merge_patch(beside, own), origin=at)
 
 
 def _profile(spec: JsonObject, place: Origin) -> Iterator[Diagnostic]:

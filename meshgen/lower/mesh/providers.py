@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from meshgen.json import JsonObject, JsonValue
-from meshgen.lower.mesh.said import Said, constant, given, plain
+from meshgen.lower.mesh.said import Said, given, plain
+from meshgen.values import constant
 
 if TYPE_CHECKING:  # a kind is imported where the mesh has it
     from meshgen.intent import mesh_providers as intent

@@ -1,13 +1,13 @@
-"""Settings of proxies: MeshConfig's `defaultConfig`, and ProxyConfig objects."""
+"""MeshConfig's `defaultConfig`: the settings of all proxies."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from meshgen.istio.proxy_config import ProxyConfig, ProxyImage, WorkloadSelector
 from meshgen.json import JsonObject
 from meshgen.lower.destination_rule import client_tls, tcp_keepalive
-from meshgen.lower.mesh.said import Said, constant, given
+from meshgen.lower.mesh.said import Said, given
+from meshgen.values import constant
 
 if TYPE_CHECKING:  # a kind is imported where the mesh has it
     from meshgen.intent import mesh_proxy as intent
@@ -124,13 +124,3 @@ def _say_headers(said: Said, headers: intent.ProxyHeaders | None) -> None:
 
 def _details(details: intent.ClientCertificateDetails) -> JsonObject:
     return given(subject=details.subject, cert=details.cert, chain=details.chain, dns=details.dns, uri=details.uri)
-
-
-def proxy_config(proxy: intent.WorkloadProxy, labels: dict[str, str] | None = None) -> ProxyConfig:
-    """The ProxyConfig of some workloads; without labels of all of a namespace."""
-    return ProxyConfig(
-        selector=WorkloadSelector(match_labels=labels) if labels else None,
-        concurrency=proxy.concurrency,
-        environment_variables=proxy.environment,
-        image=ProxyImage(image_type=proxy.image) if proxy.image is not None else None,
-    )

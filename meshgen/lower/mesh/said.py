@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -20,20 +19,12 @@ from meshgen.lower.destination_rule import (
     tcp_keepalive,
     zone_aware,
 )
+from meshgen.values import constant
 
 if TYPE_CHECKING:  # a kind is imported where the mesh has it
     from meshgen.intent.mesh import Mesh
     from meshgen.intent.mesh_proxy import Selector
     from meshgen.intent.model import Model
-
-
-def constant(word: str) -> str:
-    """A word of the intent language as Istio's enums have it.
-
-    >>> constant("registryOnly"), constant("upgrade")
-    ('REGISTRY_ONLY', 'UPGRADE')
-    """
-    return re.sub(r"([A-Z])", r"_\1", word).upper()
 
 
 def plain(value: Any) -> JsonValue:  # noqa: ANN401 (structs, models' values, JSON)
@@ -100,7 +91,7 @@ def say_basics(said: Said, mesh: Mesh) -> None:
     said.put_fields(mesh, (), _AS_THEY_ARE)
     said.put_words("outboundTrafficPolicy.mode", mesh.outbound, "outbound")
     said.put_words("inboundTrafficPolicy.mode", mesh.inbound, "inbound")
-    said.put_words("h2UpgradePolicy", mesh.h2_upgrade and _H2[mesh.h2_upgrade], "h2Upgrade")
+    said.put_words("h2UpgradePolicy", mesh.h2_upgrade, "h2Upgrade")
     said.put_words("pathNormalization.normalization", mesh.path_normalization, "pathNormalization")
     said.put("defaultHttpRetryPolicy", _then(mesh.retries, retries), "retries")
     said.put("defaultInboundHttpRetryPolicy", _then(mesh.inbound_retries, retries), "inboundRetries")
@@ -119,7 +110,6 @@ def say_basics(said: Said, mesh: Mesh) -> None:
         said.put("defaultDestinationRuleExportTo", export.destination_rules, "exportTo", "destinationRules")
 
 
-_H2 = {"upgrade": "upgrade", "doNotUpgrade": "doNotUpgrade"}
 _TLS_VERSIONS = {"auto": "TLS_AUTO", "1.2": "TLSV1_2", "1.3": "TLSV1_3"}
 
 

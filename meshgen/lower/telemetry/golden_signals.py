@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from meshgen.intent.observability import GoldenSignals
 from meshgen.json import JsonObject, JsonValue
-from meshgen.values import parse_duration
+from meshgen.values import SECOND, parse_duration
 
 SIGNALS: Mapping[str, str] = {
     "istiod:latency_convergence_seconds:p99": (
@@ -27,13 +27,11 @@ SIGNALS: Mapping[str, str] = {
 }
 """What is recorded, by the names of Prometheus's convention, and the question that gives it."""
 
-_SECOND = 1_000_000_000
-
 
 def rule_groups(signals: GoldenSignals) -> list[JsonValue]:
     """`groups` of a PrometheusRule, or of a rule file."""
     records: list[JsonValue] = [{"record": name, "expr": expression} for name, expression in SIGNALS.items()]
-    limit = parse_duration(signals.latency or "1s") / _SECOND
+    limit = parse_duration(signals.latency or "1s") / SECOND
     lasting = signals.for_ or "5m"
     alerts: list[JsonValue] = [
         _alert(

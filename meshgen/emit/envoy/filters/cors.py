@@ -8,12 +8,10 @@ from meshgen.emit.envoy.extension import extension, typed
 from meshgen.emit.envoy.matches import string_match
 from meshgen.istio.virtual_service import CorsPolicy
 from meshgen.json import JsonObject, JsonValue, drop_none
-from meshgen.values import parse_duration
+from meshgen.values import SECOND, parse_duration
 
 NAME: Final = "envoy.filters.http.cors"
 CORS: Final[JsonObject] = extension(NAME, "envoy.extensions.filters.http.cors.v3.Cors")
-
-_SECOND = 1_000_000_000
 
 
 def cors_policy(policy: CorsPolicy) -> JsonObject:
@@ -23,7 +21,7 @@ def cors_policy(policy: CorsPolicy) -> JsonObject:
         "allow_methods": _joined(policy.allow_methods),
         "allow_headers": _joined(policy.allow_headers),
         "expose_headers": _joined(policy.expose_headers),
-        "max_age": str(parse_duration(policy.max_age) // _SECOND) if policy.max_age else None,
+        "max_age": str(parse_duration(policy.max_age) // SECOND) if policy.max_age else None,
         "allow_credentials": policy.allow_credentials,
         "filter_enabled": {"default_value": {"numerator": 100}},
         # Envoy would answer a preflight of another origin itself; Istio lets it through unless told otherwise.
