@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from meshgen.diagnostics import did_you_mean
 from meshgen.diagnostics.catalogue.adopt import NAME_OF_NOTHING
 from meshgen.intent.decode import IntentObject
 from meshgen.intent.kind import Intent
 from meshgen.istio.object import IstioObject
 from meshgen.istio.struct import IstioStruct
 from meshgen.kubernetes import KubernetesObject
-from meshgen.lower.result import Made, Report
+from meshgen.lower.result import Made, Report, hint_of_given
 
 
 def check_names(made: Sequence[Made], intents: Sequence[IntentObject[Intent]], report: Report) -> None:
@@ -27,7 +26,5 @@ def check_names(made: Sequence[Made], intents: Sequence[IntentObject[Intent]], r
             kind = key.partition("/")[0]
             if any(each.kind == kind and each.name == name for each in own):
                 continue
-            given = ", ".join(f"`{each.kind}` `{each.name}`" for each in own)
-            hint = did_you_mean(key, {each.kind for each in own}) or (f"it gives {given}" if given else "it gives no object")
             message = f"{intent.spoken} names a `{key}`, and gives none"
-            report.append(NAME_OF_NOTHING.at(intent.at("spec", "names", key), message, help=hint))
+            report.append(NAME_OF_NOTHING.at(intent.at("spec", "names", key), message, help=hint_of_given(key, own)))

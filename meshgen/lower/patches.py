@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import msgspec
 from msgspec.structs import replace
 
-from meshgen.diagnostics import JsonPath, Origin, Severity, did_you_mean
+from meshgen.diagnostics import JsonPath, Origin, Severity
 from meshgen.diagnostics.catalogue.load import NEWER_THAN_TARGET
 from meshgen.diagnostics.catalogue.lower import INVALID_PATCH
 from meshgen.intent.decode import IntentObject
@@ -20,7 +20,7 @@ from meshgen.istio.struct import IstioStruct
 from meshgen.istio.versions import DEFAULT_TARGET, IstioVersion
 from meshgen.json import JsonObject, JsonValue, merge_patch
 from meshgen.kubernetes import KubernetesObject
-from meshgen.lower.result import Made, Report
+from meshgen.lower.result import Made, Report, hint_of_given
 
 
 def patched(
@@ -57,8 +57,7 @@ def _target(
     else:
         named = f" named `{patch.name}`" if patch.name is not None else ""
         message = f"{title} gives no `{patch.kind}`{named}"
-        given = ", ".join(f"`{o.kind}` `{o.name}`" for _, o in own)
-        hint = did_you_mean(patch.kind, {o.kind for _, o in own}) or (f"it gives {given}" if given else "it gives no object")
+        hint = hint_of_given(patch.kind, [o for _, o in own])
     report.append(INVALID_PATCH.at(intent.at(*path, "kind"), message, help=hint))
     return None
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
 import msgspec
 
-from meshgen.diagnostics import Diagnostic, JsonPath, Origin
+from meshgen.diagnostics import Diagnostic, JsonPath, Origin, did_you_mean
 from meshgen.intent.decode import IntentObject
 from meshgen.intent.kind import Intent
 from meshgen.istio.mesh_config import MeshConfig
@@ -129,6 +129,12 @@ def make_other(  # noqa: PLR0913 (what an object has, by name)
         origins=origins or {},
     )
     return Made(made, (intent, *others))
+
+
+def hint_of_given(wanted: str, given: Sequence[IstioObject[IstioStruct] | KubernetesObject]) -> str:
+    """What to write in place of a kind (`Kind` or `Kind/name`) that an intent does not give: a near one, or what there is."""
+    listed = ", ".join(f"`{each.kind}` `{each.name}`" for each in given)
+    return did_you_mean(wanted, {each.kind for each in given}) or (f"it gives {listed}" if given else "it gives no object")
 
 
 def _kept_annotations(intent: IntentObject[Intent]) -> dict[str, str]:

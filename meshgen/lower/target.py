@@ -56,13 +56,13 @@ def scope_of(policy: Targeted, index: Index, report: Report) -> Scope | None:
     if model.gateway is not None:
         return _gateway(policy, gateway_key(model.gateway, model.namespace), index, report)
     if model.targets is not None:
-        return Scope(model.namespace, None, model.name, tuple(map(target_reference, model.targets)))
+        return Scope(model.namespace, None, model.name, tuple(map(_target_reference, model.targets)))
     if model.workload is not None:
         return Scope(model.namespace, _selector(model.workload.selector), model.name)
     return Scope(index.root_namespace if model.mesh else model.namespace, None, model.name)
 
 
-def target_reference(target: TargetReference) -> PolicyTargetReference:
+def _target_reference(target: TargetReference) -> PolicyTargetReference:
     """A target in Istio's words."""
     return PolicyTargetReference(kind=target.kind, name=target.name, group=target.api_group, namespace=target.namespace)
 

@@ -26,7 +26,7 @@ from meshgen.lower.extension.rate_limit_service import config_maps
 from meshgen.lower.extension.rate_limits import global_patches, local_patches
 from meshgen.lower.index import Index
 from meshgen.lower.result import DeliveryFile, Made, Report, make
-from meshgen.lower.target import Scope, scope_of
+from meshgen.lower.target import scope_of
 
 Placed = tuple[EnvoyConfigObjectPatch, JsonPath]
 """A patch and the place of what it was made of."""
@@ -61,9 +61,6 @@ def tap_requests(index: Index) -> Iterator[DeliveryFile]:
 
 def _places(index: Index, report: Report) -> Iterator[Place]:
     for extension in index.of(Extension):
-        if extension.model.targets is not None:
-            yield Place(extension, Scope(extension.model.namespace, None, extension.model.name), index, report)
-            continue
         scope = scope_of(extension, index, report)
         if scope is not None:
             yield Place(extension, scope, index, report)
@@ -104,8 +101,8 @@ def _envoy_filter(place: Place, placed: Iterable[Placed]) -> Iterator[Made]:
     if model.envoy is not None and model.envoy.priority is not None:
         priority = model.envoy.priority
     spec = patches.envoy_filter([patch for patch, _ in given], place.scope.selector, priority=priority)
-    if place.target_refs is not None:
-        spec = replace(spec, target_refs=place.target_refs)
+    if place.scope.targets is not None:
+        spec = replace(spec, target_refs=place.scope.targets)
     origins: dict[JsonPath, Origin] = {
         ("spec", "configPatches", position): place.intent.at(*path) for position, (_, path) in enumerate(given)
     }
@@ -150,24 +147,25 @@ def _priority(model: Extension) -> int | None:
     return None if model.order is None else -model.order
 
 
-def _wasm(place: Place, wasm: Wasm) -> Made:
+def _traffic_extension(place: Place) -> TrafficExtension:
+    """What a TrafficExtension says beside its program."""
     model = place.intent.model
-    phase = None if model.phase is None else _PHASES[model.phase]
+    return TrafficExtension(
+        selector=place.scope.selector,
+        target_refs=place.scope.targets,
+        priority=_priority(model),
+        match=_match(model),
+        phase=None if model.phase is None else _PHASES[model.phase],
+    )
+
+
+def _wasm(place: Place, wasm: Wasm) -> Made:
     spec: TrafficExtension | WasmPlugin
     path: JsonPath
     if _has_traffic_extension(place.index) and wasm.object != "WasmPlugin":
-        spec = TrafficExtension(
-            selector=place.scope.selector,
-            target_refs=place.target_refs,
-            priority=_priority(model),
-            match=_match(model),
-            phase=phase,
-            wasm=_module(wasm),
-        )
-        path = ("spec", "wasm")
+        spec, path = replace(_traffic_extension(place), wasm=_module(wasm)), ("spec", "wasm")
     else:
-        spec = _plugin(place, wasm)
-        path = ("spec",)
+        spec, path = _plugin(place, wasm), ("spec",)
     origins: dict[JsonPath, Origin] = {path: place.intent.at("spec", "wasm")}
     return make(place.intent, spec, namespace=place.scope.namespace, owner=place.scope.owner, origins=origins)
 
@@ -191,7 +189,7 @@ def _plugin(place: Place, wasm: Wasm) -> WasmPlugin:
     model, module = place.intent.model, _module(wasm)
     return WasmPlugin(
         selector=place.scope.selector,
-        target_refs=place.target_refs,
+        target_refs=place.scope.targets,
         priority=_priority(model),
         match=_match(model),
         phase=None if model.phase is None else _PHASES[model.phase],
@@ -228,15 +226,7 @@ def _lua(place: Place, lua: Lua) -> Iterator[Made]:
         if not place.behind_waypoint("lua"):
             yield from _envoy_filter(place, [*_lua_filter(place, lua.code), *clusters])
         return
-    model = place.intent.model
-    spec = TrafficExtension(
-        selector=place.scope.selector,
-        target_refs=place.target_refs,
-        priority=_priority(model),
-        match=_match(model),
-        phase=None if model.phase is None else _PHASES[model.phase],
-        lua=LuaConfig(inline_code=lua.code),
-    )
+    spec = replace(_traffic_extension(place), lua=LuaConfig(inline_code=lua.code))
     origins: dict[JsonPath, Origin] = {
         ("spec", "lua"): place.intent.at("spec", "lua"),
         ("spec", "lua", "inlineCode"): place.intent.at("spec", "lua", "code"),

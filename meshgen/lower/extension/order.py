@@ -41,8 +41,8 @@ def _pairs(places: Sequence[Place]) -> Iterator[tuple[Place, Place]]:
 
 def _target(place: Place) -> object:
     """The Pods, as a key; None for all of the namespace."""
-    if place.target_refs is not None:
-        return place.target_refs
+    if place.scope.targets is not None:
+        return place.scope.targets
     labels = (place.scope.selector.match_labels if place.scope.selector else None) or {}
     return frozenset(labels.items()) or None
 

@@ -14,13 +14,12 @@ from meshgen.intent.envoy import POSITIONS, Envoy
 from meshgen.intent.extension import ExtendedTraffic
 from meshgen.intent.leaves import StringMatch
 from meshgen.intent.reference import ANY_VERSION, Destination, split_service
-from meshgen.istio.shared import PolicyTargetReference
 from meshgen.json import JsonObject
 from meshgen.lower.draft import unknown_version
 from meshgen.lower.envoy_patches import Context, Position, Where
 from meshgen.lower.index import Index, ServiceKey, host_of
 from meshgen.lower.result import Report
-from meshgen.lower.target import Scope, target_reference
+from meshgen.lower.target import Scope
 from meshgen.values import duration_to_envoy
 
 if TYPE_CHECKING:  # a kind is imported where the mesh has it
@@ -51,14 +50,6 @@ class Place:
     scope: Scope
     index: Index
     report: Report
-
-    @property
-    def target_refs(self) -> tuple[PolicyTargetReference, ...] | None:
-        """What it names of the Gateway API."""
-        refs = self.intent.model.targets
-        if refs is None:
-            return None
-        return tuple(map(target_reference, refs))
 
     def say(self, diagnostic: Diagnostic) -> None:
         """Leaves a finding."""
