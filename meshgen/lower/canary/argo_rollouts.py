@@ -22,8 +22,8 @@ from meshgen.json import JsonObject, JsonValue
 from meshgen.kubernetes import OwnedElsewhere
 from meshgen.lower.canary.flagger import interval
 from meshgen.lower.canary.handover import WEIGHTS
+from meshgen.lower.canary.service import ServicePort, owned_replicas, owned_selector, service_ports
 from meshgen.lower.destination_rule import traffic_policy
-from meshgen.lower.facts import workload_port
 from meshgen.lower.index import Index, ServiceKey
 from meshgen.lower.matches import PRESENT, http_match
 from meshgen.lower.result import Made, Report, make, make_other
@@ -77,10 +77,8 @@ def owned(canary: Canary, key: ServiceKey) -> Iterator[OwnedElsewhere]:
         group="networking.istio.io", kind="VirtualService", name=canary.name, namespace=namespace, json_pointers=("/spec/http",)
     )
     for name in (stable_name(key), canary_name(key)):
-        yield OwnedElsewhere(group="", kind="Service", name=name, namespace=namespace, json_pointers=("/spec/selector",))
-    yield OwnedElsewhere(
-        group="apps", kind="Deployment", name=canary.target or key[1], namespace=namespace, json_pointers=("/spec/replicas",)
-    )
+        yield owned_selector(name, namespace)
+    yield owned_replicas(canary.target or key[1], namespace)
 
 
 def _weights(key: ServiceKey) -> tuple[istio.HTTPRouteDestination, ...]:
@@ -92,22 +90,14 @@ def _weights(key: ServiceKey) -> tuple[istio.HTTPRouteDestination, ...]:
 
 def _service(key: ServiceKey, index: Index) -> JsonObject:
     """`spec` of a core Service with the ports and the selector of the service."""
-    model, fact = index.services[key].model, index.core_services.get(key)
-    ports: list[JsonValue] = []
-    if model.ports is not None:
-        ports = [
-            _service_port(port.name, port.port, workload_port(port, model), "UDP" if port.protocol == "UDP" else "TCP")
-            for port in model.ports
-        ]
-    elif fact is not None:
-        ports = [_service_port(port.name, port.port, port.target_port, port.protocol) for port in fact.spec.ports]
+    ports: list[JsonValue] = [_service_port(port) for port in service_ports(key, index)]
     return {"selector": dict[str, JsonValue](index.labels_of(key)), "ports": ports}
 
 
-def _service_port(name: str, number: int, target: int | str | None, protocol: str) -> JsonObject:
-    found: JsonObject = {"name": name} if name else {}
-    found |= {"port": number, "protocol": protocol}
-    return {**found, "targetPort": target} if target is not None else found
+def _service_port(port: ServicePort) -> JsonObject:
+    found: JsonObject = {"name": port.name} if port.name else {}
+    found |= {"port": port.number, "protocol": port.protocol}
+    return {**found, "targetPort": port.target} if port.target is not None else found
 
 
 # --- the Rollout ----------------------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from meshgen.istio.object import IstioObject
 from meshgen.istio.struct import IstioStruct
 from meshgen.istio.virtual_service import VirtualService
 from meshgen.lower.canary import argo_rollouts, flagger
+from meshgen.lower.canary.service import owned_replicas, owned_selector
 from meshgen.lower.index import Index, ServiceKey
 from meshgen.lower.result import Made, Report
 from meshgen.progressive.argo_rollouts import IstioVirtualService, RolloutSpec
@@ -65,19 +66,9 @@ class Engines:
         self.foreign += flagger.generated(spec, namespace, origin)
         self.services += flagger.services(spec, namespace, index.labels_of(key), origin)
         self.stable[key] = f"{apex}-primary"
-        self.owned.append(
-            core.OwnedElsewhere(group="", kind="Service", name=apex, namespace=namespace, json_pointers=("/spec/selector",))
-        )
+        self.owned.append(owned_selector(apex, namespace))
         if spec.target_ref.kind == "Deployment":
-            self.owned.append(
-                core.OwnedElsewhere(
-                    group="apps",
-                    kind="Deployment",
-                    name=spec.target_ref.name,
-                    namespace=namespace,
-                    json_pointers=("/spec/replicas",),
-                )
-            )
+            self.owned.append(owned_replicas(spec.target_ref.name, namespace))
 
     def facts(self, facts: core.CoreFacts) -> core.CoreFacts:
         """The facts, with the Services that engines make and the endpoints that they have until a release."""
@@ -189,9 +180,7 @@ def _of_rollout(spec: RolloutSpec, namespace: str) -> Iterator[core.OwnedElsewhe
         )
     for service in (canary.stable_service, canary.canary_service):
         if service is not None:
-            yield core.OwnedElsewhere(
-                group="", kind="Service", name=service, namespace=namespace, json_pointers=("/spec/selector",)
-            )
+            yield owned_selector(service, namespace)
 
 
 def _missing_routes(

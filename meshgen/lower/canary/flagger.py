@@ -27,9 +27,9 @@ from meshgen.istio.hosts import fully_qualified, service_host
 from meshgen.istio.object import IstioObject
 from meshgen.istio.shared import PortSelector
 from meshgen.istio.struct import IstioStruct
+from meshgen.lower.canary.service import service_ports
 from meshgen.lower.canary.stickiness import SAME_SITE
 from meshgen.lower.destination_rule import traffic_policy
-from meshgen.lower.facts import workload_port
 from meshgen.lower.index import Index, ServiceKey
 from meshgen.lower.matches import PRESENT, http_match
 from meshgen.lower.result import Made, Report, make_other
@@ -93,15 +93,9 @@ def canary_object(canary: IntentObject[Canary], key: ServiceKey, spec: flagger.C
 
 def _port(key: ServiceKey, index: Index) -> tuple[int, str | None, int | str | None]:
     """The first HTTP port: number, name, the workload's."""
-    service, fact = index.services[key].model, index.core_services.get(key)
-    ports: list[tuple[int, str, int | str | None]] = []
-    if service.ports is not None:
-        ports = [(port.port, port.name, workload_port(port, service)) for port in service.ports]
-    elif fact is not None:
-        ports = [(port.port, port.name, port.target_port) for port in fact.spec.ports]
     http = {number for number, protocol in index.ports_of(key) if protocol.is_http}
-    number, name, target = next(port for port in ports if port[0] in http)
-    return number, name if name not in {"", "http"} else None, target
+    port = next(port for port in service_ports(key, index) if port.number in http)
+    return port.number, port.name if port.name not in {"", "http"} else None, port.target
 
 
 def _traffic(service: IntentObject[Service], report: Report) -> flagger.TrafficPolicy | None:

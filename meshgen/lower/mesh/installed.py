@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from meshgen.intent import mesh_install as intent
 from meshgen.json import JsonObject
+
+if TYPE_CHECKING:  # a kind is imported where the mesh has it
+    from meshgen.intent import mesh_install as intent
 
 CONTROL_PLANE = "istio-system"
 """The namespace of istiod where nothing else is said."""
@@ -35,4 +38,9 @@ class Installation:
     @property
     def namespace(self) -> str:
         """The control plane's."""
-        return (self.settings.namespace if self.settings is not None else None) or CONTROL_PLANE
+        return control_plane(self.settings)
+
+
+def control_plane(install: intent.Install | None) -> str:
+    """The namespace in which istiod runs."""
+    return (install.namespace if install is not None else None) or CONTROL_PLANE

@@ -13,7 +13,7 @@ from meshgen.istio.object import IstioObject
 from meshgen.istio.struct import IstioStruct
 from meshgen.json import JsonObject, JsonValue, drop_none
 from meshgen.lower.index import Index
-from meshgen.lower.mesh.installed import CONTROL_PLANE
+from meshgen.lower.mesh.installed import control_plane
 from meshgen.lower.result import DeliveryFile, Made, Report, make_other
 from meshgen.lower.telemetry.golden_signals import rule_groups
 from meshgen.lower.telemetry.runbook import runbook
@@ -34,7 +34,7 @@ def observability_objects(index: Index, report: Report) -> Iterator[Made]:
     wanted = mesh.model.observability if mesh is not None else None
     if mesh is None or wanted is None:
         return
-    home = _home(mesh.model)
+    home = control_plane(mesh.model.install)
     if wanted.prometheus is not None and wanted.prometheus.operator:
         yield from _monitors(mesh, wanted.prometheus, home)
     if wanted.dashboards is not None:
@@ -74,20 +74,16 @@ def observability_files(index: Index, objects: Sequence[IstioObject[IstioStruct]
     wanted = index.mesh.model.observability if index.mesh is not None else None
     if index.mesh is None or wanted is None:
         return
+    home = control_plane(index.mesh.model.install)
     if wanted.prometheus is not None and not wanted.prometheus.operator:
-        yield DeliveryFile(path="prometheus/scrape.yaml", content=_scrape(wanted.prometheus, _home(index.mesh.model)))
+        yield DeliveryFile(path="prometheus/scrape.yaml", content=_scrape(wanted.prometheus, home))
         if wanted.prometheus.golden_signals is not None:
             groups = rule_groups(wanted.prometheus.golden_signals)
             yield DeliveryFile(path="prometheus/rules.yaml", content={"groups": groups})
     if wanted.runbook:
-        yield DeliveryFile(path="runbook.md", content=runbook(index, objects, _home(index.mesh.model)))
+        yield DeliveryFile(path="runbook.md", content=runbook(index, objects, home))
     if wanted.kiali is not None and not wanted.kiali.operator:
         yield DeliveryFile(path="kiali/values.yaml", content=_kiali(wanted.kiali, index.root_namespace))
-
-
-def _home(mesh: Mesh) -> str:
-    """Where istiod runs."""
-    return (mesh.install.namespace if mesh.install is not None else None) or CONTROL_PLANE
 
 
 # --- Prometheus -----------------------------------------------------------------------------------------------------
