@@ -190,7 +190,7 @@ def _with_installations(workspace: Workspace, facts: CoreFacts) -> tuple[CoreFac
     ]
     if not documents:
         return facts, ()
-    from meshgen.lower.mesh.native_installations import read_installations  # noqa: PLC0415 (types that few trees need)
+    from meshgen.load.installations import read_installations  # noqa: PLC0415 (types that few trees need)
 
     configs, found = read_installations((each.value, each.origin) for each in documents)
     return msgspec.structs.replace(facts, mesh_configs=(*facts.mesh_configs, *configs)), found

@@ -46,7 +46,7 @@ def _check(
     given_values = [name for name, gateway in (install.gateways or {}).items() if gateway.values]
     if not (install.values or given_values):
         return
-    from meshgen.lower.mesh.chart_values import gateway_findings, istiod_findings  # noqa: PLC0415 (types that few need)
+    from meshgen.istio.chart_values import gateway_findings, istiod_findings  # noqa: PLC0415 (types that few need)
 
     if install.values:
         report.extend(istiod_findings(values, mesh.at("spec", "install", "values")))

@@ -9,6 +9,7 @@ import pytest
 
 from meshgen.intent.decode import decode_intents
 from meshgen.intent.kind import Intent
+from meshgen.intent.kinds import KINDS
 from meshgen.intent.schema import json_schema
 from meshgen.load.yaml import parse_documents
 
@@ -179,7 +180,7 @@ def test_the_schema_is_sound_and_refuses_what_the_models_refuse():
 
 def test_the_schema_describes_every_kind_and_the_fields_that_have_a_docstring():
     definitions: Any = json_schema()["definitions"]
-    for kind in ("Access", "Authentication", "Canary", "Gateway", "Mesh", "Mirror", "Route", "Service"):
+    for kind in KINDS:
         assert definitions[kind]["description"]
     weight = definitions["Canary"]["properties"]["spec"]["properties"]["weight"]
     assert weight["description"].startswith("Percent of the requests")

@@ -11,11 +11,11 @@ from typing import Any, Final
 from meshgen.diagnostics import Diagnostic, Origin, did_you_mean
 from meshgen.diagnostics.catalogue.load import INVALID_FIELD
 from meshgen.diagnostics.catalogue.mesh import OPERATOR_ONLY
+from meshgen.istio.chart_values import base_findings, gateway_findings, istiod_findings
 from meshgen.istio.decode import struct_diagnostics
 from meshgen.istio.operator import API_VERSION, PROFILES, IstioOperator
 from meshgen.json import JsonObject, JsonValue, merge_patch
 from meshgen.kubernetes import MeshConfigMap, ObjectMeta
-from meshgen.lower.mesh.chart_values import base_findings, gateway_findings, istiod_findings
 
 # Where the settings of an IstioOperator's `k8s` are in the values of Istio's charts.
 _OF_ISTIOD: Final = {
