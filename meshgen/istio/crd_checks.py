@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import Any, TypeAlias
 
 from meshgen.istio.rules import Rule
+from meshgen.istio.struct import IstioStruct, wire_name
 from meshgen.istio.urls import url_scheme
 from meshgen.istio.violation import Violation, show
 from meshgen.values import parse_duration
@@ -47,19 +48,14 @@ def each(check: Check) -> Check:
     return check_each
 
 
-def _wire(struct: Any, attribute: str) -> str:  # noqa: ANN401 (any struct)
-    index = struct.__struct_fields__.index(attribute)
-    return f"`{struct.__struct_encode_fields__[index]}`"
-
-
-def _given(struct: object, attributes: Iterable[str]) -> list[str]:
-    return [_wire(struct, attribute) for attribute in attributes if getattr(struct, attribute) is not None]
+def _given(struct: IstioStruct, attributes: Iterable[str]) -> list[str]:
+    return [f"`{wire_name(struct, attribute)}`" for attribute in attributes if getattr(struct, attribute) is not None]
 
 
 def at_most_one(*attributes: str) -> Rule:
     """Fields that exclude each other."""
 
-    def rule(struct: object) -> Iterable[Violation]:
+    def rule(struct: IstioStruct) -> Iterable[Violation]:
         given = _given(struct, attributes)
         return (Violation((), f"only one of {', '.join(given)} can be given"),) if len(given) > 1 else ()
 
@@ -70,10 +66,10 @@ def exactly_one(*attributes: str) -> Rule:
     """Fields of which one has to be given."""
     exclusive = at_most_one(*attributes)
 
-    def rule(struct: object) -> Iterable[Violation]:
+    def rule(struct: IstioStruct) -> Iterable[Violation]:
         if _given(struct, attributes):
             return exclusive(struct)
-        return (Violation((), f"one of {', '.join(_wire(struct, each) for each in attributes)} must be given"),)
+        return (Violation((), f"one of {', '.join(f'`{wire_name(struct, each)}`' for each in attributes)} must be given"),)
 
     return rule
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import Any, Final, NamedTuple
+from collections.abc import Iterator
+from typing import Final, NamedTuple
 
 from meshgen.diagnostics.catalogue.admission import API_FOR_PATCH, DEPRECATED_FORM
 from meshgen.istio.authorization_policy import AuthorizationPolicy
@@ -11,8 +11,8 @@ from meshgen.istio.destination_rule import ConsistentHashLB, LoadBalancerSetting
 from meshgen.istio.envoy_filter import EnvoyFilter
 from meshgen.istio.gateway import GatewayPort
 from meshgen.istio.request_authentication import JWTRule, RequestAuthentication
-from meshgen.istio.rules import Rule, Rules
-from meshgen.istio.struct import IstioStruct
+from meshgen.istio.rules import Rule, Rules, when_given
+from meshgen.istio.struct import IstioStruct, wire_name
 from meshgen.istio.telemetry import Telemetry
 from meshgen.istio.versions import IstioVersion
 from meshgen.istio.violation import Violation, show
@@ -60,15 +60,10 @@ def deprecation_rules(target: IstioVersion) -> Rules:
 
 
 def _rule(form: Form) -> Rule:
-    wire = form.struct.__struct_encode_fields__[form.struct.__struct_fields__.index(form.attribute)]
+    wire = wire_name(form.struct, form.attribute)
     what = f"`{wire}: {form.value}`" if form.value else f"`{wire}`"
-    found = (Violation((wire,), f"{what} is deprecated", f"write {form.now}", DEPRECATED_FORM),)
-
-    def rule(struct: Any) -> Iterable[Violation]:  # noqa: ANN401 (a struct of the form's type)
-        value = getattr(struct, form.attribute)
-        return found if value is not None and (not form.value or value == form.value) else ()
-
-    return rule
+    violation = Violation((wire,), f"{what} is deprecated", f"write {form.now}", DEPRECATED_FORM)
+    return when_given(form.attribute, form.value, violation)
 
 
 def _gateway_names(spec: VirtualService) -> Iterator[Violation]:

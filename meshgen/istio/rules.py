@@ -21,6 +21,17 @@ Rules: TypeAlias = Mapping[type[IstioStruct], tuple[Rule, ...]]
 """A table of rules."""
 
 
+def when_given(attribute: str, value: str, violation: Violation) -> Rule:
+    """The rule that a field is not given, or not with a value; an empty value stands for any."""
+    found = (violation,)
+
+    def rule(struct: Any) -> Iterable[Violation]:  # noqa: ANN401 (a struct with this field)
+        held = getattr(struct, attribute)
+        return found if held is not None and (not value or held == value) else ()
+
+    return rule
+
+
 class Plan(NamedTuple):
     """What is to be done for a struct: its own rules, and the fields below which there are more."""
 

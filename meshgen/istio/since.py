@@ -9,18 +9,17 @@ emitted is the same for all of them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from meshgen.diagnostics.catalogue.load import NEWER_THAN_TARGET
 from meshgen.istio.authorization_policy import Source
 from meshgen.istio.destination_rule import HTTPCookie, LoadBalancerSettings, OutlierDetection, RetryBudget, TrafficPolicy
 from meshgen.istio.envoy_filter import EnvoyConfigObjectMatch, FilterChainMatch, Patch, VirtualHostMatch
 from meshgen.istio.request_authentication import JWTRule
-from meshgen.istio.rules import Rule, Rules
+from meshgen.istio.rules import Rule, Rules, when_given
 from meshgen.istio.service_entry import ServiceEntry
 from meshgen.istio.shared import HTTPSettings, ServerTLSSettings
-from meshgen.istio.struct import IstioStruct
+from meshgen.istio.struct import IstioStruct, wire_name
 from meshgen.istio.telemetry import CustomTag, Tracing
 from meshgen.istio.versions import IstioVersion
 from meshgen.istio.violation import Violation
@@ -111,13 +110,8 @@ def since_rules(target: IstioVersion) -> Rules:
 
 
 def _rule(row: Since, target: IstioVersion) -> Rule:
-    wire = row.struct.__struct_encode_fields__[row.struct.__struct_fields__.index(row.attribute)]
+    wire = wire_name(row.struct, row.attribute)
     what = f"`{wire}: {row.value}`" if row.value else f"`{wire}` in `{row.struct.__name__}`"
     message = f"Istio {target.release} has no {what}: it came with {row.release.release}"
-    found = (Violation((wire,), message, TARGET_HELP.format(row.release.release), NEWER_THAN_TARGET),)
-
-    def rule(struct: Any) -> Iterable[Violation]:  # noqa: ANN401 (a struct of the row's type)
-        value = getattr(struct, row.attribute)
-        return found if value is not None and (not row.value or value == row.value) else ()
-
-    return rule
+    violation = Violation((wire,), message, TARGET_HELP.format(row.release.release), NEWER_THAN_TARGET)
+    return when_given(row.attribute, row.value, violation)

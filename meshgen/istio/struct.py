@@ -25,12 +25,16 @@ class IstioStruct(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True,
     """A value of Istio's API. None means absent; zero, false, empty lists and empty maps are kept, for they mean something."""
 
 
+def wire_name(struct: IstioStruct | type[IstioStruct], attribute: str) -> str:
+    """The name of a field in JSON."""
+    return struct.__struct_encode_fields__[struct.__struct_fields__.index(attribute)]
+
+
 def at_most_one(struct: IstioStruct, *names: str) -> None:
     """Raises ValueError if more than one of the fields is given (`oneOf` in the CRD)."""
     given = [name for name in names if getattr(struct, name) is not None]
     if len(given) > 1:
-        encoded = dict(zip(struct.__struct_fields__, struct.__struct_encode_fields__, strict=True))
-        message = f"only one of {', '.join(f'`{encoded[name]}`' for name in given)} can be given"
+        message = f"only one of {', '.join(f'`{wire_name(struct, name)}`' for name in given)} can be given"
         raise ValueError(message)
 
 
@@ -38,6 +42,5 @@ def exactly_one(struct: IstioStruct, *names: str) -> None:
     """Raises ValueError unless exactly one of the fields is given (`oneOf` in the CRD)."""
     at_most_one(struct, *names)
     if all(getattr(struct, name) is None for name in names):
-        encoded = dict(zip(struct.__struct_fields__, struct.__struct_encode_fields__, strict=True))
-        message = f"one of {', '.join(f'`{encoded[name]}`' for name in names)} must be given"
+        message = f"one of {', '.join(f'`{wire_name(struct, name)}`' for name in names)} must be given"
         raise ValueError(message)

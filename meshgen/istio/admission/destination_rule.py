@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from meshgen.istio.admission.hosts import is_address, is_label, is_name
+from meshgen.istio.admission.hosts import is_label, is_name
 from meshgen.istio.admission.said import host_faults, port_faults, wrong
 from meshgen.istio.destination_rule import (
     ClientTLSSettings,
@@ -23,6 +23,7 @@ from meshgen.istio.destination_rule import (
 from meshgen.istio.rules import Rules
 from meshgen.istio.shared import ConnectionPoolSettings
 from meshgen.istio.violation import Violation, show
+from meshgen.values import is_ip
 
 _LARGEST_TABLE: Final = 5_000_011
 _TOPOLOGY: Final = frozenset({"topology.kubernetes.io/region", "topology.kubernetes.io/zone", "topology.istio.io/subzone"})
@@ -212,7 +213,7 @@ def tunnel(settings: TunnelSettings) -> Iterator[Violation]:
     """Where the tunnel ends."""
     if settings.protocol not in {None, "", "CONNECT", "POST"}:
         yield wrong(f"`protocol` must be `CONNECT` or `POST`, not {show(settings.protocol)}", "protocol")
-    if not is_name(settings.target_host) and not is_address(settings.target_host):
+    if not is_name(settings.target_host) and not is_ip(settings.target_host):
         yield wrong(f"{show(settings.target_host)} is no name of a host and no IP address", "targetHost")
     yield from port_faults(settings.target_port, "targetPort")
 

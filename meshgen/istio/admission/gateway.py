@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from typing import Final
 
 from meshgen.diagnostics.catalogue.admission import OLD_TLS
-from meshgen.istio.admission.hosts import is_address, is_label
+from meshgen.istio.admission.hosts import is_label
 from meshgen.istio.admission.said import host_faults, ignored, port_faults, wrong
 from meshgen.istio.gateway import Gateway, Server
 from meshgen.istio.rules import Rules
 from meshgen.istio.shared import ServerTLSSettings
 from meshgen.istio.violation import Violation, show
-from meshgen.values import Protocol, parse_protocol
+from meshgen.values import Protocol, is_ip, parse_protocol
 
 _CERTIFICATES: Final = {
     "server_certificate": "serverCertificate",
@@ -63,7 +63,7 @@ def server(spec: Server) -> Iterator[Violation]:
         yield from port_faults(spec.port.number, "port", "number")
     if socket and spec.port.number:
         yield wrong("a Unix domain socket has the port number 0", "port", "number")
-    if spec.bind and not socket and not is_address(spec.bind):
+    if spec.bind and not socket and not is_ip(spec.bind):
         yield wrong(f"`bind` must be an IP address or `unix://…`, not {show(spec.bind)}", "bind")
     if parse_protocol(spec.port.protocol) is Protocol.UNSUPPORTED:
         hint = "one of HTTP, HTTPS, HTTP2, GRPC, GRPC-WEB, TCP, TLS, MONGO, MYSQL, REDIS"

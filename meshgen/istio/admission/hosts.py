@@ -1,10 +1,11 @@
-"""What istiod takes for a name of a host, an address or a regular expression."""
+"""What istiod takes for a name of a host, a range of addresses or a regular expression."""
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from functools import lru_cache
+
+from meshgen.values import is_ip
 
 _LABEL = r"[a-zA-Z0-9](?:[-a-zA-Z0-9]*[a-zA-Z0-9])?"
 _IS_LABEL = re.compile(_LABEL)
@@ -40,32 +41,13 @@ def is_name(text: str) -> bool:
     return 0 < len(text) <= _LONGEST_NAME and _are_labels(text)
 
 
-def is_address(text: str) -> bool:
-    """An IP address."""
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True
-
-
 def is_subnet(text: str) -> bool:
     """An IP address, or a range of them in CIDR notation."""
     address, slash, length = text.partition("/")
-    if not is_address(address):
+    if not is_ip(address):
         return False
     most = 128 if ":" in address else 32
     return not slash or (re.fullmatch(r"[0-9]{1,3}", length, re.ASCII) is not None and int(length) <= most)
-
-
-def covers(host: str, other: str) -> bool:
-    """Whether two hosts of one list overlap, wildcards counted."""
-    if host.startswith("*") and other.startswith("*"):
-        return host[1:].endswith(other[1:]) or other[1:].endswith(host[1:])
-    for wide, narrow in ((host, other), (other, host)):
-        if wide.startswith("*"):
-            return narrow.endswith(wide[1:])
-    return host == other
 
 
 @lru_cache(maxsize=4096)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from meshgen.diagnostics.catalogue.admission import HOST_NOT_ASCII, IGNORED_SETTING, REFUSED_BY_ISTIOD
-from meshgen.istio.admission.hosts import is_address, is_host
+from meshgen.istio.admission.hosts import is_host
 from meshgen.istio.violation import Violation, show
+from meshgen.values import is_ip
 
 
 def wrong(message: str, *path: str | int, help: str = "") -> Violation:
@@ -22,7 +23,7 @@ def host_faults(host: str, *path: str | int, address: bool = False) -> tuple[Vio
 
     A host in Unicode is only warned of: it is the name that people know, and its form for machines can be told.
     """
-    if is_host(host) or (address and is_address(host)):
+    if is_host(host) or (address and is_ip(host)):
         return ()
     if not host.isascii():
         try:

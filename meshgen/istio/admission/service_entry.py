@@ -6,14 +6,14 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from meshgen.istio.admission.hosts import is_address, is_label, is_name, is_subnet
+from meshgen.istio.admission.hosts import is_label, is_name, is_subnet
 from meshgen.istio.admission.said import host_faults, ignored, wrong
 from meshgen.istio.rules import Rules
 from meshgen.istio.service_entry import ServiceEntry
 from meshgen.istio.shared import WorkloadEntry
 from meshgen.istio.violation import Violation, show
 from meshgen.istio.workload_group import HTTPHealthCheckConfig, ReadinessProbe, WorkloadGroup
-from meshgen.values import Protocol, parse_protocol
+from meshgen.values import Protocol, is_ip, parse_protocol
 
 _DNS: Final = frozenset({"DNS", "DNS_ROUND_ROBIN"})
 _PROBE_HEADER = re.compile(r"[-A-Za-z0-9]+")
@@ -30,7 +30,7 @@ def service_entry(spec: ServiceEntry) -> Iterator[Violation]:
         yield from _dynamic(spec)
     for index, endpoint in enumerate(spec.endpoints or ()) if spec.resolution == "STATIC" else ():
         address = endpoint.address or ""
-        if address and not address.startswith("unix://") and not is_address(address):
+        if address and not address.startswith("unix://") and not is_ip(address):
             message = f"{show(address)} is no IP address, which `STATIC` asks for"
             yield wrong(message, "endpoints", index, "address", help="use `resolution: DNS` for names")
     yield from _endpoint_ports(spec)
@@ -84,7 +84,7 @@ def _endpoint_ports(spec: ServiceEntry) -> Iterator[Violation]:
 def workload(spec: WorkloadEntry) -> Iterator[Violation]:
     """The address."""
     address = spec.address or ""
-    if address and not address.startswith("unix://") and not is_address(address) and not is_name(address):
+    if address and not address.startswith("unix://") and not is_ip(address) and not is_name(address):
         yield wrong(f"{show(address)} is no name of a host and no IP address", "address")
 
 

@@ -6,12 +6,12 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from meshgen.istio.admission.hosts import is_address, is_label
+from meshgen.istio.admission.hosts import is_label
 from meshgen.istio.admission.said import host_faults, ignored, port_faults, wrong
 from meshgen.istio.rules import Rules
 from meshgen.istio.sidecar import IstioEgressListener, IstioIngressListener, OutboundTrafficPolicy, Sidecar
 from meshgen.istio.violation import Violation, show
-from meshgen.values import Protocol, parse_protocol
+from meshgen.values import Protocol, is_ip, parse_protocol
 
 _ENDPOINT = re.compile(r"(127\.0\.0\.1|0\.0\.0\.0|\[::1?\]|):([0-9]{1,5})")
 
@@ -42,7 +42,7 @@ def ingress(listener: IstioIngressListener) -> Iterator[Violation]:
     """The port, the address, and where it leads."""
     yield from port_faults(listener.port.number, "port", "number")
     yield from _protocol(listener.port.protocol)
-    if listener.bind and not is_address(listener.bind):
+    if listener.bind and not is_ip(listener.bind):
         yield wrong(f"`bind` must be an IP address, not {show(listener.bind)}", "bind")
     endpoint = listener.default_endpoint or ""
     if endpoint and not endpoint.startswith("unix://"):

@@ -6,11 +6,13 @@ from collections.abc import Iterable, Iterator
 from itertools import combinations
 from typing import Final
 
-from meshgen.istio.admission.hosts import covers, is_address, is_label, is_name, is_subnet
+from meshgen.istio.admission.hosts import is_label, is_name, is_subnet
 from meshgen.istio.admission.said import host_faults, ignored, port_faults, wrong
+from meshgen.istio.hosts import overlaps
 from meshgen.istio.rules import Rules
 from meshgen.istio.violation import Violation, show
 from meshgen.istio.virtual_service import L4MatchAttributes, TCPRoute, TLSMatchAttributes, TLSRoute, VirtualService
+from meshgen.values import is_ip
 
 _CLAIM: Final = "@request.auth.claims"
 
@@ -46,7 +48,7 @@ def _hosts(hosts: tuple[str, ...], *, on_mesh: bool) -> Iterator[Violation]:
         yield from found
     if sound and len(hosts) > 1:
         for (_, host), (index, other) in combinations(enumerate(hosts), 2):
-            if covers(host, other):
+            if overlaps(host, other):
                 yield wrong(f"{show(other)} and {show(host)} overlap", "hosts", index, help="keep the wider one")
 
 
@@ -83,7 +85,7 @@ def _sni(spec: VirtualService, match: TLSMatchAttributes, path: tuple[str | int,
         yield wrong("a TLS match needs at least one host", *path, "sniHosts")
     for index, host in enumerate(match.sni_hosts):
         place = (*path, "sniHosts", index)
-        if is_address(host):
+        if is_ip(host):
             yield ignored(f"{show(host)} is an address, which clients do not send as SNI", *place)
         elif host.startswith("outbound_"):
             continue

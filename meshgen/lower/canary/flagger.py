@@ -26,7 +26,7 @@ from meshgen.istio.destination_rule import DestinationRule, TrafficPolicy
 from meshgen.istio.hosts import fully_qualified, service_host
 from meshgen.istio.object import IstioObject
 from meshgen.istio.shared import PortSelector
-from meshgen.istio.struct import IstioStruct
+from meshgen.istio.struct import IstioStruct, wire_name
 from meshgen.lower.canary.service import service_ports
 from meshgen.lower.canary.stickiness import SAME_SITE
 from meshgen.lower.destination_rule import traffic_policy
@@ -204,8 +204,7 @@ def _match(canary: IntentObject[Canary], position: int, match: Match, report: Re
     wanted = http_match(match, match.gateways)
     given = {name for name in wanted.__struct_fields__ if getattr(wanted, name) is not None}
     if given - _TAKEN:
-        encoded = dict(zip(wanted.__struct_fields__, wanted.__struct_encode_fields__, strict=True))
-        names = ", ".join(f"`{encoded[name]}`" for name in sorted(given - _TAKEN))
+        names = ", ".join(f"`{wire_name(wanted, name)}`" for name in sorted(given - _TAKEN))
         message = f"Flagger's A/B test cannot match by {names}"
         hint = "it knows headers, cookies, query parameters and the caller's labels"
         report.append(ENGINE_WORD.at(canary.at("spec", "match", position), message, help=hint))
