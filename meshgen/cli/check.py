@@ -9,16 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from meshgen.cli.options import (
-    cluster_option,
-    color_option,
-    env_option,
-    json_option,
-    no_python_option,
-    project_option,
-    quiet_option,
-    use_color,
-)
+from meshgen.cli.options import compile_options, use_color
 from meshgen.cli.session import CANNOT_RUN, Session, Wanted, exit_code, stop
 from meshgen.json import JsonValue
 
@@ -33,13 +24,7 @@ if TYPE_CHECKING:
 )
 @click.argument("sources", nargs=-1, metavar="[SOURCES]...")
 @click.option("--not-checked", is_flag=True, help="List what could not be checked, and for lack of what.")
-@env_option
-@cluster_option
-@project_option
-@no_python_option
-@color_option
-@quiet_option
-@json_option
+@compile_options
 def command(
     sources: tuple[str, ...],
     not_checked: bool,

@@ -10,15 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from meshgen.cli.options import (
-    cluster_option,
-    color_option,
-    env_option,
-    json_option,
-    no_python_option,
-    project_option,
-    quiet_option,
-)
+from meshgen.cli.options import compile_options
 from meshgen.cli.session import FINDINGS, Session, Wanted, exit_code, stop
 from meshgen.diagnostics import Diagnostic, suggest
 from meshgen.json import JsonValue
@@ -48,13 +40,7 @@ Examples:
 @click.option("--check", "check_only", is_flag=True, help="Write nothing; exit 1 when the tree is out of date.")
 @click.option("--force", is_flag=True, help="Overwrite files of meshgen's own that somebody edited.")
 @click.option("--stdout", "to_stdout", is_flag=True, help="Print Istio YAML instead of writing files.")
-@env_option
-@cluster_option
-@project_option
-@no_python_option
-@color_option
-@quiet_option
-@json_option
+@compile_options
 def command(
     sources: tuple[str, ...],
     output: Path | None,

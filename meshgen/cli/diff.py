@@ -11,16 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from meshgen.cli.options import (
-    cluster_option,
-    color_option,
-    env_option,
-    json_option,
-    no_python_option,
-    project_option,
-    quiet_option,
-    use_color,
-)
+from meshgen.cli.options import compile_options, use_color
 from meshgen.cli.session import FINDINGS, Session, Wanted, exit_code, project_root, stop
 from meshgen.diagnostics import suggest
 from meshgen.json import JsonValue
@@ -52,13 +43,7 @@ Examples:
 @click.option("--objects-only", is_flag=True, help="Do not say what happens to requests.")
 @click.option("--full", is_flag=True, help="Print the content of added and removed objects.")
 @click.option("--markdown", is_flag=True, help="Markdown for a pull request.")
-@env_option
-@cluster_option
-@project_option
-@no_python_option
-@color_option
-@quiet_option
-@json_option
+@compile_options
 def command(
     sides: tuple[str, ...],
     directories: bool,

@@ -41,6 +41,13 @@ project_option: Callable[[F], F] = click.option(
 no_python_option: Callable[[F], F] = click.option("--no-python", is_flag=True, help="Refuse Python sources.")
 
 
+def compile_options(command: F) -> F:
+    """The options of a verb that compiles: what is compiled, and how it is told."""
+    for option in (json_option, quiet_option, color_option, no_python_option, project_option, cluster_option, env_option):
+        command = option(command)  # the last one stands first in the help
+    return command
+
+
 def use_color(choice: str, stream: TextIO) -> bool:
     """Whether to print colour on a stream."""
     if choice == "auto":

@@ -83,6 +83,11 @@ class Response:
         return json.loads(self.body)
 
 
+def named_headers(headers: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Headers of keyword arguments: `x_user` is `x-user`."""
+    return [(name.replace("_", "-"), value) for name, value in headers.items()]
+
+
 def http_request(
     port: int,
     path: str = "/",

@@ -12,7 +12,18 @@ from dataclasses import dataclass, field
 
 import pytest
 from certificates import Authority
-from harness import Answer, EchoServer, Received, Response, RunningEnvoy, free_port, http_request, start_envoy, wait_until
+from harness import (
+    Answer,
+    EchoServer,
+    Received,
+    Response,
+    RunningEnvoy,
+    free_port,
+    http_request,
+    named_headers,
+    start_envoy,
+    wait_until,
+)
 from lessons import lesson, on_loopback
 
 pytestmark = pytest.mark.envoy
@@ -55,7 +66,7 @@ class Theatre:
         return (500, (), b"broken") if server in self.broken else (200, (), server.encode())
 
     def get(self, host: str, path: str = "/", **headers: str) -> Response:
-        return http_request(self.port, path, host=host, headers=[(n.replace("_", "-"), v) for n, v in headers.items()])
+        return http_request(self.port, path, host=host, headers=named_headers(headers))
 
     def server(self, host: str, path: str = "/", **headers: str) -> str:
         return self.get(host, path, **headers).body.decode()

@@ -12,7 +12,7 @@ import jwt
 import pytest
 from certificates import Authority
 from cryptography.hazmat.primitives.asymmetric import ec
-from harness import Answer, EchoServer, Received, Response, free_port, http_request, start_envoy
+from harness import Answer, EchoServer, Received, Response, free_port, http_request, named_headers, start_envoy
 from lessons import lesson, on_loopback
 
 pytestmark = pytest.mark.envoy
@@ -39,8 +39,7 @@ class Theatre:
     key: ec.EllipticCurvePrivateKey
 
     def visit(self, path: str, *, token: str = "", method: str = "GET", **headers: str) -> Response:
-        named = [(name.replace("_", "-"), value) for name, value in headers.items()]
-        named += [("authorization", f"Bearer {token}")] if token else []
+        named = named_headers(headers) + ([("authorization", f"Bearer {token}")] if token else [])
         return http_request(self.door, path, method=method, host=HOST, headers=named)
 
     def token(self, key: ec.EllipticCurvePrivateKey | None = None, **claims: object) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import pytest
 from certificates import Authority
-from harness import EchoServer, Response, free_port, http_request, start_envoy, wait_until
+from harness import EchoServer, Response, free_port, http_request, named_headers, start_envoy, wait_until
 from lessons import lesson, on_loopback
 
 pytestmark = pytest.mark.envoy
@@ -23,12 +23,10 @@ class Theatre:
     shadow: EchoServer
 
     def ask(self, path: str, host: str = "plays", **headers: str) -> Response:
-        named = [(name.replace("_", "-"), value) for name, value in headers.items()]
-        return http_request(self.inside, path, host=host, headers=named)
+        return http_request(self.inside, path, host=host, headers=named_headers(headers))
 
     def enter(self, path: str, **headers: str) -> Response:
-        named = [(name.replace("_", "-"), value) for name, value in headers.items()]
-        return http_request(self.door, path, host="plays.example.com", headers=named)
+        return http_request(self.door, path, host="plays.example.com", headers=named_headers(headers))
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ from certificates import Authority
 from envoy.config.core.v3 import base_pb2
 from envoy.service.ext_proc.v3 import external_processor_pb2, external_processor_pb2_grpc
 from envoy.service.ratelimit.v3 import rls_pb2, rls_pb2_grpc
-from harness import EchoServer, Response, RunningEnvoy, free_port, http_request, start_envoy
+from harness import EchoServer, Response, RunningEnvoy, free_port, http_request, named_headers, start_envoy
 from meshes import bootstrap, echo_endpoint, endpoint, service
 
 from meshgen.mesh import Capture
@@ -40,8 +40,7 @@ class Shop:
     result: Result
 
     def get(self, path: str = "/", **headers: str) -> Response:
-        named = [(name.replace("_", "-"), value) for name, value in headers.items()]
-        return http_request(self.echo.port, path, address=SERVER, host="catalog", headers=named)
+        return http_request(self.echo.port, path, address=SERVER, host="catalog", headers=named_headers(headers))
 
 
 @contextmanager

@@ -12,7 +12,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from harness import Answer, EchoServer, Received, Response, RunningEnvoy, free_port, http_request, start_envoy, wait_until
+from harness import (
+    Answer,
+    EchoServer,
+    Received,
+    Response,
+    RunningEnvoy,
+    free_port,
+    http_request,
+    named_headers,
+    start_envoy,
+    wait_until,
+)
 from meshes import bootstrap, sidecar
 
 from meshgen.load.load import Options
@@ -123,8 +134,7 @@ class Shop:
     broken: EchoServer
 
     def get(self, host: str, path: str = "/", **headers: str) -> Response:
-        named = [(name.replace("_", "-"), value) for name, value in headers.items()]
-        return http_request(self.port, path, host=host, headers=named)
+        return http_request(self.port, path, host=host, headers=named_headers(headers))
 
     def stat(self, service: str, name: str) -> int:
         return self.envoy.stat(f"cluster.outbound|{self.port}||{service}.shop.svc.cluster.local.{name}")

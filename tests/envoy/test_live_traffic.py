@@ -10,7 +10,18 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 import pytest
-from harness import Answer, EchoServer, Received, Response, RunningEnvoy, free_port, http_request, start_envoy, wait_until
+from harness import (
+    Answer,
+    EchoServer,
+    Received,
+    Response,
+    RunningEnvoy,
+    free_port,
+    http_request,
+    named_headers,
+    start_envoy,
+    wait_until,
+)
 from mesh_text import mesh_of
 from meshes import bootstrap, echo_endpoint, service, sidecar
 
@@ -107,8 +118,7 @@ class Shop:
     flaky: EchoServer
 
     def get(self, host: str, path: str = "/", **headers: str) -> Response:
-        named = [(name.replace("_", "-"), value) for name, value in headers.items()]
-        return http_request(self.port, path, host=host, headers=named)
+        return http_request(self.port, path, host=host, headers=named_headers(headers))
 
 
 @pytest.fixture(scope="module")
