@@ -11,9 +11,12 @@ import pytest
 from click.testing import CliRunner
 
 from meshgen.cli.app import cli
+from meshgen.diagnostics.catalogue.load import UNKNOWN_INTENT_FIELD
+from meshgen.intent.decode import decode_intents
 from meshgen.load.yaml import parse_documents
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
+GOLDEN = Path(__file__).parents[3] / "golden"
 
 
 @pytest.fixture(scope="module")
@@ -58,3 +61,34 @@ def test_native_objects_in_the_same_file_are_left_to_other_schemas(validator: js
         "spec": {"hosts": ["x"]},
     }
     assert validator.is_valid(native)
+
+
+def documents_of(file: Path) -> list[Any]:
+    documents, _ = parse_documents(file.read_bytes(), file.name)
+    return [document.value for document in documents]
+
+
+def test_the_schema_takes_every_document_of_the_cases(validator: jsonschema.Draft7Validator) -> None:
+    files = [file for file in sorted(GOLDEN.rglob("in/**/*.yaml")) if {"errors", "env", "templated"}.isdisjoint(file.parts)]
+    refused = [
+        f"{file}: {error.json_path}: {error.message}"
+        for file in files
+        for document in documents_of(file)
+        if str(document.get("apiVersion")).startswith("meshgen/")
+        for error in validator.iter_errors(document)
+    ]
+    assert len(files) > 100
+    assert refused == []
+
+
+def test_the_schema_refuses_unknown_fields_where_the_compiler_does(validator: jsonschema.Draft7Validator) -> None:
+    marked, missed = 0, []
+    for file in sorted(GOLDEN.rglob("errors/**/in/**/*.yaml")):
+        documents, _ = parse_documents(file.read_bytes(), file.name)
+        for document in documents:
+            _, found = decode_intents([document]) if document.api_version == "meshgen/v1" else ((), ())
+            if any(each.code is UNKNOWN_INTENT_FIELD for each in found):
+                marked += 1
+                missed += [f"{file}: {document.name}"] if validator.is_valid(document.value) else []
+    assert marked > 3
+    assert missed == []
