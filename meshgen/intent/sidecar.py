@@ -43,11 +43,20 @@ class _Listener(Model):
     """How connections get there: by `iptables`, or `none` (the application knows the address)."""
 
 
+def _own_address(text: str) -> str:
+    host, _, port = text.rpartition(":")
+    here = host in {"127.0.0.1", "0.0.0.0", "[::1]", "[::]"} and port.isascii() and port.isdigit() and 0 < int(port) < 65536  # noqa: S104
+    if not here and not text.startswith("unix:///"):
+        help_ = "write `127.0.0.1:8080`, `0.0.0.0:8080`, `[::1]:8080`, `[::]:8080` or `unix:///run/app.sock`"
+        raise broken(f"`{text}` is no place where the workload itself listens", help=help_, kind="value")
+    return text
+
+
 class InboundListener(_Listener):
     """Where a sidecar takes connections for its workload (Istio: `ingress[]`)."""
 
     port: ListenerPort
-    forward_to: str | None = None
+    forward_to: Annotated[str, AfterValidator(_own_address)] | None = None
     """Where the workload listens: `127.0.0.1:8080`, `0.0.0.0:8080` or `unix:///run/app.sock` (Istio: `defaultEndpoint`)."""
     tls: ServerTls | None = None
     connections: Connections | None = None
