@@ -26,7 +26,7 @@ from meshgen.outputs import istio_tree  # noqa: E402 (as above)
 STAGES = {
     "load": "load",
     "decode_intents": "decode",
-    "_decode_natives": "decode",
+    "decode_natives": "decode",
     "decode_facts": "decode",
     "lower": "lower",
     "link": "link",

@@ -7,7 +7,8 @@ it found.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import attrgetter
 from typing import Any, NamedTuple, TypeAlias
 
 from meshgen.istio.struct import IstioStruct
@@ -36,20 +37,30 @@ class Plan(NamedTuple):
     """What is to be done for a struct: its own rules, and the fields below which there are more."""
 
     rules: tuple[Rule, ...]
-    fields: tuple[tuple[str, str, str, Plan], ...]  # attribute, wire name, shape (see `structure.py`), plan
+    fields: tuple[tuple[str, str, Plan], ...]  # wire name, shape (see `structure.py`), plan
+    values: Callable[[object], tuple[Any, ...]]  # of these fields, of a struct
 
 
 def plan(kind: type[IstioStruct], table: Rules, known: dict[type[IstioStruct], Plan | None]) -> Plan | None:
     """The walk over a struct; None where no rule has anything to say. `known` keeps the plans of structs that recur."""
     if kind not in known:
         rules = tuple(table.get(kind, ()))
-        fields = []
+        fields, attributes = [], []
         for attribute, name, shape, child in CHILDREN.get(kind, ()):
             deeper = plan(child, table, known)
             if deeper is not None:
-                fields.append((attribute, name, shape, deeper))
-        known[kind] = Plan(rules, tuple(fields)) if rules or fields else None
+                fields.append((name, shape, deeper))
+                attributes.append(attribute)
+        known[kind] = Plan(rules, tuple(fields), _values_of(attributes)) if rules or fields else None
     return known[kind]
+
+
+def _values_of(attributes: Sequence[str]) -> Callable[[object], tuple[Any, ...]]:
+    """Takes the attributes of a value at once."""
+    if len(attributes) > 1:
+        return attrgetter(*attributes)
+    one = attrgetter(attributes[0]) if attributes else None
+    return lambda value: () if one is None else (one(value),)
 
 
 def walk(value: object, todo: Plan) -> list[Violation]:
@@ -57,9 +68,11 @@ def walk(value: object, todo: Plan) -> list[Violation]:
     found: list[Violation] = []
     for rule in todo.rules:
         found += rule(value)
-    for attribute, name, shape, deeper in todo.fields:
-        inner = getattr(value, attribute)
-        if not inner:  # absent, or an empty list or map
+    values = todo.values(value) if todo.fields else ()
+    if not any(values):  # all absent, or empty lists and maps
+        return found
+    for (name, shape, deeper), inner in zip(todo.fields, values, strict=True):
+        if not inner:
             continue
         if shape == "one":
             below = walk(inner, deeper)

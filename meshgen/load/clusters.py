@@ -18,7 +18,10 @@ from meshgen.load.workspace import Workspace
 
 def cluster_names(workspace: Workspace) -> tuple[str, ...]:
     """The clusters of the Mesh, sorted; empty where there is no Mesh, or one that has none."""
-    mesh = _mesh(workspace)
+    return _names(_mesh(workspace))
+
+
+def _names(mesh: Document | None) -> tuple[str, ...]:
     clusters = _clusters(mesh) if mesh is not None else None
     return tuple(sorted(str(name) for name in clusters)) if isinstance(clusters, dict) else ()
 
@@ -52,9 +55,9 @@ def in_cluster(workspace: Workspace, cluster: str) -> Workspace:
 
 def choose_cluster(workspace: Workspace, wanted: str | None) -> tuple[str, tuple[Diagnostic, ...]]:
     """The one cluster to compile, `""` for a mesh without clusters; and what forbids the choice."""
-    names = cluster_names(workspace)
-    known = ", ".join(f"`{name}`" for name in names)
     mesh = _mesh(workspace)
+    names = _names(mesh)
+    known = ", ".join(f"`{name}`" for name in names)
     place = mesh.origin_of("spec", "clusters") if mesh is not None and names else Origin(PROJECT_FILE, line=1)
     if wanted is None:
         if len(names) < 2:

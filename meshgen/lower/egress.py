@@ -8,7 +8,7 @@ the gateway.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from msgspec.structs import replace
 
@@ -16,7 +16,6 @@ from meshgen.diagnostics import JsonPath, Origin, Related, did_you_mean
 from meshgen.diagnostics.catalogue.edge import NO_WAY_TO_GATEWAY
 from meshgen.diagnostics.catalogue.lower import UNKNOWN_INTENT_REFERENCE
 from meshgen.intent.decode import IntentObject
-from meshgen.intent.external_service import ExternalService
 from meshgen.istio import destination_rule, gateway, virtual_service
 from meshgen.istio.destination_rule import ClientTLSSettings
 from meshgen.istio.shared import ServerTLSSettings
@@ -29,6 +28,7 @@ from meshgen.lower.target import gateway_key
 from meshgen.values import Protocol
 
 if TYPE_CHECKING:  # a kind is imported where the mesh has it
+    from meshgen.intent.external_service import ExternalService
     from meshgen.intent.gateway import Gateway
     from meshgen.intent.service import Port
 
@@ -36,11 +36,15 @@ if TYPE_CHECKING:  # a kind is imported where the mesh has it
 def find_ways(index: Index, report: Report) -> dict[str, Way]:
     """The way to each host that goes through a gateway. Where the gateway, or what leads to it, is unknown, a finding."""
     found: dict[str, Way] = {}
-    for external in index.of(ExternalService):
+    for external in _externals(index):
         if external.model.through is not None:
             way = _way(external, external.model.through, index, report)
             found |= dict.fromkeys(external.model.hosts, way) if way is not None else {}
     return {host: way for host, way in found.items() if index.externals[host] is way.owner}
+
+
+def _externals(index: Index) -> list[IntentObject[ExternalService]]:
+    return cast("list[IntentObject[ExternalService]]", index.by_kind.get("ExternalService", []))
 
 
 def _way(external: IntentObject[ExternalService], name: str, index: Index, report: Report) -> Way | None:
@@ -92,7 +96,7 @@ def _check_ports(external: IntentObject[ExternalService], front: ServiceKey, ind
 def egress_objects(index: Index) -> Iterator[Made]:
     """The servers on each gateway for what goes through it, and the DestinationRule of the mesh for each gateway."""
     clients: dict[int, list[Way]] = {}
-    for external in index.of(ExternalService):
+    for external in _externals(index):
         way = next((index.ways[host] for host in external.model.hosts if host in index.ways), None)
         if way is not None and way.owner is external:
             yield _servers(way)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -52,8 +52,10 @@ def with_intents(facts: core.CoreFacts, index: Index, report: Report) -> core.Co
     )
 
 
-def with_objects(facts: core.CoreFacts, objects: Iterable[core.KubernetesObject]) -> core.CoreFacts:
+def with_objects(facts: core.CoreFacts, objects: Sequence[core.KubernetesObject]) -> core.CoreFacts:
     """The facts, and those that the core objects among what intents give state; what is known already stays as it is."""
+    if not objects:
+        return facts
     added, _ = decode_facts((each.object, each.origin) for each in objects)
     grown: dict[str, tuple[object, ...]] = {}
     for name in core.CoreFacts.__struct_fields__:
