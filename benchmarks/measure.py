@@ -31,12 +31,16 @@ class Contender:
     prepare: Callable[[], None] = lambda: None
 
 
+_ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+"""A user's Python keeps its bytecode; without it every start would compile meshgen's sources again."""
+
+
 def run(contender: Contender, *, capture: bool = False) -> Run:
     """Runs the command once. Raises CalledProcessError where it fails: a benchmark of failures is worth nothing."""
     contender.prepare()
     output = subprocess.PIPE if capture else subprocess.DEVNULL
     start = time.perf_counter()
-    process = subprocess.Popen(contender.command, cwd=contender.directory, stdout=output)
+    process = subprocess.Popen(contender.command, cwd=contender.directory, stdout=output, env=_ENVIRONMENT)
     written = process.stdout.read() if process.stdout is not None else b""
     _, status, usage = os.wait4(process.pid, 0)
     seconds = time.perf_counter() - start
