@@ -33,7 +33,7 @@ def check_any_trust_domain(service_account: str | None, any_trust_domain: bool |
 class NotCaller(Model):
     """One thing that a caller must not be."""
 
-    SHORT_SCHEMA: ClassVar[JsonObject | None] = {"type": "string", "description": "A service account of the same namespace."}
+    SHORT_SCHEMA: ClassVar = {"type": "string", "description": "A service account of the same namespace."}
 
     service_account: ObjectName | None = None
     any_trust_domain: Literal[True] | None = None
@@ -70,7 +70,7 @@ class Caller(Model):
     Gateway stands for the account that it runs as.
     """
 
-    SHORT_SCHEMA: ClassVar[JsonObject | None] = {"type": "string", "description": "A service account, `webapp` or `webapp.shop`."}
+    SHORT_SCHEMA: ClassVar = {"type": "string", "description": "A service account, `webapp` or `webapp.shop`."}
 
     service_account: ObjectName | None = None
     """A service account, of `namespace`, or of the intent's own namespace."""

@@ -63,7 +63,7 @@ class Redirect(Model):
 class DirectResponse(Model):
     """Answers without asking anybody (Istio: `directResponse`). Short: the status alone."""
 
-    SHORT_SCHEMA: ClassVar[JsonObject | None] = {"type": "integer", "minimum": 200, "maximum": 599}
+    SHORT_SCHEMA: ClassVar = {"type": "integer", "minimum": 200, "maximum": 599}
 
     status: StatusCode
     body: str | None = None
@@ -141,7 +141,7 @@ class Retries(Model):
     How many of a service's requests may be retries at a time is for its own `traffic.retryBudget` to say.
     """
 
-    SHORT_SCHEMA: ClassVar[JsonObject | None] = {"type": "integer", "minimum": 0}
+    SHORT_SCHEMA: ClassVar = {"type": "integer", "minimum": 0}
 
     attempts: Count
     per_try_timeout: Duration | None = None
@@ -242,7 +242,7 @@ class Cors(Model):
 class RuleMirror(Model):
     """A copy of the requests of one rule, whose answers nobody sees. Short: the destination alone."""
 
-    SHORT_SCHEMA: ClassVar[JsonObject | None] = {"type": "string", "description": "The destination alone."}
+    SHORT_SCHEMA: ClassVar = {"type": "string", "description": "The destination alone."}
 
     to: Destination
     percent: Percent | None = None
@@ -261,7 +261,7 @@ class RuleMirror(Model):
 class Delegate(Model):
     """Another VirtualService that decides in this rule's place (Istio: `delegate`). Short: `name` or `namespace/name`."""
 
-    SHORT_SCHEMA: ClassVar[JsonObject | None] = {"type": "string", "description": "`name` or `namespace/name`."}
+    SHORT_SCHEMA: ClassVar = {"type": "string", "description": "`name` or `namespace/name`."}
 
     name: str
     namespace: str | None = None

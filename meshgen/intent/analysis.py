@@ -23,7 +23,7 @@ def _bound(text: str, sign: str, example: str) -> re.Match[str]:
 class SuccessRate(Model):
     """The least share of requests, in percent, that is not answered with 5xx. Short: `">=99"`, `">=99 over 1m"`."""
 
-    SHORT_SCHEMA: ClassVar[JsonObject | None] = {"type": "string", "description": "`>=99` or `>=99 over 1m`."}
+    SHORT_SCHEMA: ClassVar = {"type": "string", "description": "`>=99` or `>=99 over 1m`."}
 
     min: Annotated[int | float, Field(ge=0, le=100)]
     over: Duration | None = None
@@ -47,7 +47,7 @@ class SuccessRate(Model):
 class Latency(Model):
     """The most time that 99 of 100 requests take. Short: `"<=500ms"`, `"<=500ms over 30s"`."""
 
-    SHORT_SCHEMA: ClassVar[JsonObject | None] = {"type": "string", "description": "`<=500ms` or `<=500ms over 30s`."}
+    SHORT_SCHEMA: ClassVar = {"type": "string", "description": "`<=500ms` or `<=500ms over 30s`."}
 
     max: Duration
     over: Duration | None = None
@@ -83,7 +83,7 @@ def _number(text: str, whole: str) -> int | float:
 class TemplateReference(Model):
     """A MetricTemplate (Flagger) or AnalysisTemplate (Argo Rollouts) of the cluster. Short: `name`, `name.namespace`."""
 
-    SHORT_SCHEMA: ClassVar[JsonObject | None] = {"type": "string", "description": "`name` or `name.namespace`."}
+    SHORT_SCHEMA: ClassVar = {"type": "string", "description": "`name` or `name.namespace`."}
 
     name: DnsLabel
     namespace: DnsLabel | None = None

@@ -20,7 +20,7 @@ Mode = Literal["strict", "permissive", "disable", "unset"]
 class MutualTls(Model):
     """The mTLS mode of servers (PeerAuthentication). Short: the mode alone."""
 
-    SHORT_SCHEMA: ClassVar[JsonObject | None] = {"enum": ["strict", "permissive", "disable", "unset"]}
+    SHORT_SCHEMA: ClassVar = {"enum": ["strict", "permissive", "disable", "unset"]}
 
     mode: Mode | None = None
     """The mode of all ports; the next wider Authentication's where absent."""
@@ -44,7 +44,7 @@ class MutualTls(Model):
 class TokenHeader(Model):
     """A header that carries the token. Short: its name."""
 
-    SHORT_SCHEMA: ClassVar[JsonObject | None] = {"type": "string"}
+    SHORT_SCHEMA: ClassVar = {"type": "string"}
 
     name: str
     prefix: str | None = None

@@ -20,7 +20,7 @@ ENGINES = ("weights", "flagger", "argo-rollouts")
 class CanaryStep(Model):
     """One step of a plan: the share of the new version, and how it goes on. Short: the weight alone."""
 
-    SHORT_SCHEMA: ClassVar[JsonObject | None] = {"type": "integer", "minimum": 0, "maximum": 100}
+    SHORT_SCHEMA: ClassVar = {"type": "integer", "minimum": 0, "maximum": 100}
 
     weight: Annotated[int, Field(ge=0, le=100)]
     """Percent of the requests that go to the new version."""
@@ -94,7 +94,7 @@ class Stickiness(Model):
     as many of them move on as the higher weight asks for. Flagger has the same under `sessionAffinity`; Argo Rollouts has not.
     """
 
-    SHORT_SCHEMA: ClassVar[JsonObject | None] = {"type": "string", "description": "The cookie's name."}
+    SHORT_SCHEMA: ClassVar = {"type": "string", "description": "The cookie's name."}
 
     cookie: Annotated[str, Field(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")]
     """The cookie's name."""

@@ -25,7 +25,7 @@ class ClusterAuthority(Model):
     Workloads of two clusters trust each other where both authorities descend from one root.
     """
 
-    SHORT_SCHEMA: ClassVar[JsonObject | None] = {"type": "string", "description": "The name of the root."}
+    SHORT_SCHEMA: ClassVar = {"type": "string", "description": "The name of the root."}
 
     root: Annotated[str, Field(min_length=1)]
     """What the root certificate is called: any name, or its fingerprint. The same in all clusters that shall trust each other."""

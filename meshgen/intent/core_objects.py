@@ -19,7 +19,7 @@ def _as_map(value: Any) -> Any:  # noqa: ANN401 (a stranger's value)
 class CoreService(Model):
     """More about the core Service; its ports and selector are the intent's, `exportTo` becomes its annotation. Short: `true`."""
 
-    SHORT_SCHEMA: ClassVar[JsonObject | None] = _TRUE
+    SHORT_SCHEMA: ClassVar = _TRUE
 
     type: Literal["ClusterIP", "NodePort", "LoadBalancer"] | None = None
     headless: Literal[True] | None = None
@@ -55,7 +55,7 @@ class CoreService(Model):
 class CoreServiceAccount(Model):
     """More about the ServiceAccount, whose name is that of `workload.serviceAccount`. Short: `true`."""
 
-    SHORT_SCHEMA: ClassVar[JsonObject | None] = _TRUE
+    SHORT_SCHEMA: ClassVar = _TRUE
 
     labels: Labels | None = None
     annotations: Labels | None = None
@@ -76,7 +76,7 @@ class CoreServiceAccount(Model):
 class CoreObjects(Model):
     """Which core objects are given. Short: `true` is `{service: true}`."""
 
-    SHORT_SCHEMA: ClassVar[JsonObject | None] = _TRUE
+    SHORT_SCHEMA: ClassVar = _TRUE
 
     service: CoreService | None = None
     service_account: CoreServiceAccount | None = None

@@ -104,7 +104,7 @@ class ProxyVersions(Model):
     `any` binds nothing, and a patch that a new release does not understand breaks its proxies: it is for what is there already.
     """
 
-    SHORT_SCHEMA: ClassVar[JsonObject | None] = {"type": "string", "pattern": r"^(any|1\.[0-9]+( *- *1\.[0-9]+)?)$"}
+    SHORT_SCHEMA: ClassVar = {"type": "string", "pattern": r"^(any|1\.[0-9]+( *- *1\.[0-9]+)?)$"}
 
     from_: str
     to: str

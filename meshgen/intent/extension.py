@@ -28,7 +28,7 @@ class ExtendedTraffic(Model):
     `inbound` is what they serve, `outbound` what they call, `both` either, `gateway` what passes through a gateway.
     """
 
-    SHORT_SCHEMA: ClassVar[JsonObject | None] = {"enum": ["inbound", "outbound", "both", "gateway"]}
+    SHORT_SCHEMA: ClassVar = {"enum": ["inbound", "outbound", "both", "gateway"]}
 
     direction: Direction | None = None
     ports: Annotated[Many[PortNumber], LIST, NOT_EMPTY] | None = None
@@ -47,7 +47,7 @@ class ExtendedTraffic(Model):
 class WasmVariable(Model):
     """An environment variable of the module. Short: its value."""
 
-    SHORT_SCHEMA: ClassVar[JsonObject | None] = {"type": "string"}
+    SHORT_SCHEMA: ClassVar = {"type": "string"}
 
     value: Annotated[str, Field(max_length=2048)] | None = None
     from_host: Literal[True] | None = None
@@ -72,7 +72,7 @@ class WasmVariable(Model):
 class Wasm(Model):
     """A WebAssembly module. Short: its URL. Gives a TrafficExtension, or a WasmPlugin for releases of Istio before 1.30."""
 
-    SHORT_SCHEMA: ClassVar[JsonObject | None] = {"type": "string", "description": "`oci://…`, `https://…` or `file://…`."}
+    SHORT_SCHEMA: ClassVar = {"type": "string", "description": "`oci://…`, `https://…` or `file://…`."}
 
     url: Annotated[str, Field(min_length=1)]
     """`oci://registry/image@sha256:…` (also without `oci://`), `https://…`, or `file://…` in the proxy's container."""
@@ -121,7 +121,7 @@ class Lua(Model):
     Gives a TrafficExtension, or an EnvoyFilter for releases of Istio before 1.30.
     """
 
-    SHORT_SCHEMA: ClassVar[JsonObject | None] = {"type": "string", "description": "A file of the project."}
+    SHORT_SCHEMA: ClassVar = {"type": "string", "description": "A file of the project."}
 
     file: Annotated[str, Field(min_length=1)] | None = None
     """A file of the project, by its path from the project's directory; at most 64 KiB. It is read when the project is loaded."""

@@ -27,7 +27,7 @@ class ExternalEndpoint(Model):
     Short: `10.0.0.7`, `a.example.net`, `10.0.0.7:9080` for a service of one port, or `unix:///run/echo.sock`.
     """
 
-    SHORT_SCHEMA: ClassVar[JsonObject | None] = {"type": "string", "description": "`10.0.0.7`, `a.example.net:9080`."}
+    SHORT_SCHEMA: ClassVar = {"type": "string", "description": "`10.0.0.7`, `a.example.net:9080`."}
 
     address: str | None = None
     """An IP address, a DNS name (resolution `dns`) or `unix://` and a path; absent for a whole `network`."""
@@ -81,7 +81,7 @@ class TlsOrigination(ClientTls):
     It holds for the plain ports (HTTP, gRPC, TCP …). A plain port 80 without a `targetPort` leads to 443.
     """
 
-    SHORT_SCHEMA: ClassVar[JsonObject | None] = {"enum": ["simple", "mutual"]}
+    SHORT_SCHEMA: ClassVar = {"enum": ["simple", "mutual"]}
 
     mode: Literal["simple", "mutual"]
 

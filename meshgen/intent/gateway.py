@@ -46,7 +46,7 @@ class ServerTls(Model):
     `istioMutual` uses the mesh's own certificates.
     """
 
-    SHORT_SCHEMA: ClassVar[JsonObject | None] = {"enum": ["simple", "passthrough", "autoPassthrough", "istioMutual"]}
+    SHORT_SCHEMA: ClassVar = {"enum": ["simple", "passthrough", "autoPassthrough", "istioMutual"]}
 
     mode: Literal["simple", "mutual", "optionalMutual", "passthrough", "autoPassthrough", "istioMutual"]
     credential: str | None = None

@@ -17,7 +17,7 @@ IpFamilyPolicy = Literal["SingleStack", "PreferDualStack", "RequireDualStack"]
 class GatewayPort(Model):
     """A port of the gateway's core Service. Short: the number, for a port besides those of the listeners."""
 
-    SHORT_SCHEMA: ClassVar[JsonObject | None] = {"type": "integer", "minimum": 1, "maximum": 65535}
+    SHORT_SCHEMA: ClassVar = {"type": "integer", "minimum": 1, "maximum": 65535}
 
     port: PortNumber
     name: DnsLabel | None = None
@@ -42,7 +42,7 @@ class GatewayService(Model):
     proxy's own health.
     """
 
-    SHORT_SCHEMA: ClassVar[JsonObject | None] = {"enum": ["ClusterIP", "NodePort", "LoadBalancer"]}
+    SHORT_SCHEMA: ClassVar = {"enum": ["ClusterIP", "NodePort", "LoadBalancer"]}
 
     type: ServiceType = "LoadBalancer"
     ports: Annotated[Many[GatewayPort], LIST] | None = None
@@ -87,7 +87,7 @@ class Autoscaling(Model):
 class DisruptionBudget(Model):
     """How many Pods stay while nodes are drained (a PodDisruptionBudget). Short: the number that must be available."""
 
-    SHORT_SCHEMA: ClassVar[JsonObject | None] = {"type": ["integer", "string"]}
+    SHORT_SCHEMA: ClassVar = {"type": ["integer", "string"]}
 
     min_available: int | str | None = None
     """A number, or a share, `50%`."""
@@ -122,7 +122,7 @@ class GatewayDeployment(Model):
     Short: `true`. All stands in the namespace of the gateway's workload under the gateway's name.
     """
 
-    SHORT_SCHEMA: ClassVar[JsonObject | None] = {"const": True}
+    SHORT_SCHEMA: ClassVar = {"const": True}
 
     replicas: Count | None = None
     """One where absent; with `autoscaling` that decides."""

@@ -174,7 +174,7 @@ class StringMatch(Model):
     write `{regex: …}`.
     """
 
-    SHORT_SCHEMA: ClassVar[JsonObject | None] = _TEXT_SCHEMA
+    SHORT_SCHEMA: ClassVar = _TEXT_SCHEMA
 
     exact: str | None = None
     prefix: str | None = None
@@ -211,7 +211,7 @@ class Pattern(Model):
     Short: `GET` is exact, `/items*` a prefix, `*.png` a suffix, `*` presence.
     """
 
-    SHORT_SCHEMA: ClassVar[JsonObject | None] = {
+    SHORT_SCHEMA: ClassVar = {
         "type": "string",
         "description": "`GET` is exact, `/items*` a prefix, `*.png` a suffix, `*` anything that is there.",
     }

@@ -37,7 +37,7 @@ HttpStatus: TypeAlias = Annotated[int, Field(ge=400, le=599), AfterValidator(_st
 class Rate(Model):
     """Requests in a unit of time. Short: `10/s`, `10/m`, `10/h`, `10/d`, `10/month`, `10/year`."""
 
-    SHORT_SCHEMA: ClassVar[JsonObject | None] = {"type": "string", "pattern": "^[0-9]+/[a-z]+$", "description": "`10/m`"}
+    SHORT_SCHEMA: ClassVar = {"type": "string", "pattern": "^[0-9]+/[a-z]+$", "description": "`10/m`"}
 
     requests: Annotated[int, Field(ge=1, le=4294967295)]
     per: Unit
@@ -86,9 +86,7 @@ class LimitKey(Model):
     With a `match` only the requests that match count, and all of them as one.
     """
 
-    SHORT_SCHEMA: ClassVar[JsonObject | None] = {
-        "enum": ["remoteAddress", "path", "method", "sourceCluster", "destinationCluster"]
-    }
+    SHORT_SCHEMA: ClassVar = {"enum": ["remoteAddress", "path", "method", "sourceCluster", "destinationCluster"]}
 
     header: Annotated[str, Field(min_length=1)] | None = None
     query: Annotated[str, Field(min_length=1)] | None = None
@@ -201,7 +199,7 @@ class _Filter(Model):
 class LocalRateLimit(_Filter):
     """Limits that each proxy counts by itself. Gives an EnvoyFilter. Short: the rate alone, `100/m`."""
 
-    SHORT_SCHEMA: ClassVar[JsonObject | None] = {"type": "string", "description": "`100/m`"}
+    SHORT_SCHEMA: ClassVar = {"type": "string", "description": "`100/m`"}
 
     limit: Rate
     """For all requests that none of `limits` is about."""

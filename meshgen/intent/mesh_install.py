@@ -18,7 +18,7 @@ Profile = Literal[
 class Autoscale(Model):
     """A HorizontalPodAutoscaler. Short: `false`."""
 
-    SHORT_SCHEMA: ClassVar[JsonObject | None] = {"enum": [False], "description": "The number of Pods does not change by itself."}
+    SHORT_SCHEMA: ClassVar = {"enum": [False], "description": "The number of Pods does not change by itself."}
 
     enabled: bool | None = None
     min: Annotated[int, Field(ge=1)] | None = None
@@ -107,7 +107,7 @@ class SidecarContainer(Model):
 class InstalledPort(Model):
     """A port of a gateway's Service. Short: the number."""
 
-    SHORT_SCHEMA: ClassVar[JsonObject | None] = {"type": "integer", "minimum": 1, "maximum": 65535}
+    SHORT_SCHEMA: ClassVar = {"type": "integer", "minimum": 1, "maximum": 65535}
 
     name: DnsLabel
     port: PortNumber

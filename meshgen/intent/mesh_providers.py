@@ -25,7 +25,7 @@ ProviderHost: TypeAlias = Annotated[str, BeforeValidator(_host)]
 class HeaderValue(Model):
     """A header that a proxy sends along. Short: the value."""
 
-    SHORT_SCHEMA: ClassVar[JsonObject | None] = {"type": "string"}
+    SHORT_SCHEMA: ClassVar = {"type": "string"}
 
     value: str | None = None
     environment: str | None = None
@@ -198,7 +198,7 @@ class Prometheus(Model):
 class FileLog(Model):
     """Access logs into a file. Short: the file."""
 
-    SHORT_SCHEMA: ClassVar[JsonObject | None] = {"type": "string", "description": "The file, `/dev/stdout`."}
+    SHORT_SCHEMA: ClassVar = {"type": "string", "description": "The file, `/dev/stdout`."}
 
     path: str
     text: str | None = None

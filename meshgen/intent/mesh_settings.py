@@ -34,7 +34,7 @@ class SidecarDefaults(Model):
     Short: the hosts alone.
     """
 
-    SHORT_SCHEMA: ClassVar[JsonObject | None] = {"type": "array", "items": {"type": "string"}}
+    SHORT_SCHEMA: ClassVar = {"type": "array", "items": {"type": "string"}}
 
     hosts: Many[str]
     """`namespace/host`: `istio-system/*`, `./*` for the workload's own namespace, `*/api.example.com`."""

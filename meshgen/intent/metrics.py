@@ -22,7 +22,7 @@ class MetricTag(Model):
     attribute generation filter (`istio.attributegen`), which its proxies no longer have, by one conditional expression.
     """
 
-    SHORT_SCHEMA: ClassVar[JsonObject | None] = {"type": "string", "description": "A CEL expression, or `remove`."}
+    SHORT_SCHEMA: ClassVar = {"type": "string", "description": "A CEL expression, or `remove`."}
 
     value: str | None = None
     """A CEL expression over Envoy's attributes: `request.host`, `filter_state.upstream_peer.version`, `xds.node.id`."""
@@ -141,7 +141,7 @@ class NewMetric(Model):
     EnvoyFilter), for HTTP requests, bound to the proxies of the target release.
     """
 
-    SHORT_SCHEMA: ClassVar[JsonObject | None] = {"type": "string", "description": "A CEL expression, the value of a counter."}
+    SHORT_SCHEMA: ClassVar = {"type": "string", "description": "A CEL expression, the value of a counter."}
 
     value: str
     """A CEL expression with a whole number, by request: `request.method == 'GET' ? 1 : 0`."""

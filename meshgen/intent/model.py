@@ -62,7 +62,7 @@ class Model(BaseModel):
         arbitrary_types_allowed=True,
     )
 
-    SHORT_SCHEMA: ClassVar[JsonObject | None] = None
+    SHORT_SCHEMA: ClassVar[Mapping[str, object] | None] = None
     """JSON Schema of the short form that the model also takes, for editors."""
 
     COMPLETED: ClassVar[tuple[str, ...]] = ()
@@ -98,7 +98,7 @@ class Model(BaseModel):
 
 
 # pydantic evaluates the annotations of a base again for each of its two hundred models, and JsonObject goes deep: a third of
-# what it costs to import them. The names stay class variables, which subclasses annotate when they set them.
+# what it costs to import them. The names stay class variables; those who set one write a bare `ClassVar`, which costs nothing.
 Model.__annotations__.clear()
 
 

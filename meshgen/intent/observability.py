@@ -14,7 +14,7 @@ from meshgen.json import JsonObject, JsonValue
 class GoldenSignals(Model):
     """Latency, traffic, errors and saturation of istiod, recorded by Prometheus, with alerts. Short: `true`."""
 
-    SHORT_SCHEMA: ClassVar[JsonObject | None] = {"const": True}
+    SHORT_SCHEMA: ClassVar = {"const": True}
 
     latency: Duration | None = None
     """An alert where proxies wait longer for new configuration (99th percentile); `1s` where absent."""

@@ -19,7 +19,7 @@ Providers: TypeAlias = Annotated[Many[str], LIST]
 class LogRule(Model):
     """What is logged of which requests, and to which providers. Short: the provider alone."""
 
-    SHORT_SCHEMA: ClassVar[JsonObject | None] = {"type": "string", "description": "A provider, `envoy`."}
+    SHORT_SCHEMA: ClassVar = {"type": "string", "description": "A provider, `envoy`."}
 
     providers: Providers | None = None
     filter: str | None = None
@@ -47,7 +47,7 @@ class AccessLog(LogRule):
     A `file` is MeshConfig's; `providers` and `filter` make a mesh-wide Telemetry.
     """
 
-    SHORT_SCHEMA: ClassVar[JsonObject | None] = {"type": "string", "description": "The file, `/dev/stdout`."}
+    SHORT_SCHEMA: ClassVar = {"type": "string", "description": "The file, `/dev/stdout`."}
 
     file: str | None = None
     format: str | None = None
@@ -66,7 +66,7 @@ class AccessLog(LogRule):
 class TagSource(Model):
     """Where the value of a span's tag comes from. Short: a literal."""
 
-    SHORT_SCHEMA: ClassVar[JsonObject | None] = {"type": "string"}
+    SHORT_SCHEMA: ClassVar = {"type": "string"}
 
     literal: str | None = None
     environment: str | None = None

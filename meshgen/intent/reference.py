@@ -95,7 +95,7 @@ class Destination(Model):
     routes a bare name is one of its versions (`v2`), and `{service: …}` names another service.
     """
 
-    SHORT_SCHEMA: ClassVar[JsonObject | None] = {
+    SHORT_SCHEMA: ClassVar = {
         "type": "string",
         "description": "`catalog`, `catalog.shop:8080@v2`; inside a Service a bare name is one of its versions.",
     }

@@ -30,7 +30,7 @@ class Port(Model):
     Istio reads it), and an absent name from the protocol (`tcp-9000`).
     """
 
-    SHORT_SCHEMA: ClassVar[JsonObject | None] = {"type": "integer", "minimum": 1, "maximum": 65535}
+    SHORT_SCHEMA: ClassVar = {"type": "integer", "minimum": 1, "maximum": 65535}
     COMPLETED: ClassVar[tuple[str, ...]] = ("name", "protocol")
 
     name: DnsLabel
@@ -94,7 +94,7 @@ class Endpoint(Model):
     Short: `10.0.0.7`, or `10.0.0.7:9080` for a service of one port.
     """
 
-    SHORT_SCHEMA: ClassVar[JsonObject | None] = {"type": "string", "description": "`10.0.0.7` or `10.0.0.7:9080`."}
+    SHORT_SCHEMA: ClassVar = {"type": "string", "description": "`10.0.0.7` or `10.0.0.7:9080`."}
 
     address: str
     port: PortNumber | None = None
@@ -135,7 +135,7 @@ class Endpoint(Model):
 class Version(Model):
     """A version of a service, a subset in Istio. Short: `v2` is `{name: v2, labels: {version: v2}}`."""
 
-    SHORT_SCHEMA: ClassVar[JsonObject | None] = {"type": "string", "description": "`v2` is `{name: v2, labels: {version: v2}}`."}
+    SHORT_SCHEMA: ClassVar = {"type": "string", "description": "`v2` is `{name: v2, labels: {version: v2}}`."}
     COMPLETED: ClassVar[tuple[str, ...]] = ("labels",)
 
     name: DnsLabel
@@ -162,7 +162,7 @@ class Version(Model):
 class Call(Model):
     """A service that this one depends on. Short: `forum`, `forum.social`; a name with more dots is a host."""
 
-    SHORT_SCHEMA: ClassVar[JsonObject | None] = {"type": "string", "description": "`forum`, `forum.social` or a host."}
+    SHORT_SCHEMA: ClassVar = {"type": "string", "description": "`forum`, `forum.social` or a host."}
 
     service: DnsLabel | None = None
     namespace: DnsLabel | None = None

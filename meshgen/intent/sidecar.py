@@ -73,7 +73,7 @@ class OutboundListener(_Listener):
 class UnknownHosts(Model):
     """What becomes of connections to hosts that the mesh does not know. Short: the policy."""
 
-    SHORT_SCHEMA: ClassVar[JsonObject | None] = {"enum": ["registryOnly", "allowAny"]}
+    SHORT_SCHEMA: ClassVar = {"enum": ["registryOnly", "allowAny"]}
 
     policy: Literal["registryOnly", "allowAny"] | None = None
     through: Destination | None = None

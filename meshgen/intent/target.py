@@ -24,7 +24,7 @@ class TargetReference(Model):
     Short: `Gateway/edge`.
     """
 
-    SHORT_SCHEMA: ClassVar[JsonObject | None] = {"type": "string", "description": "`Gateway/edge`, `Service/catalog`."}
+    SHORT_SCHEMA: ClassVar = {"type": "string", "description": "`Gateway/edge`, `Service/catalog`."}
 
     kind: str
     """`Gateway`, `GatewayClass`, `Service` or `ServiceEntry`."""

@@ -64,7 +64,7 @@ class ConsistentHash(Model):
 class Warmup(Model):
     """New endpoints get their share little by little. Short: the duration alone."""
 
-    SHORT_SCHEMA: ClassVar[JsonObject | None] = {"type": "string", "description": "The duration alone, as `30s`."}
+    SHORT_SCHEMA: ClassVar = {"type": "string", "description": "The duration alone, as `30s`."}
 
     duration: Duration
     minimum_percent: Percent | None = None
@@ -109,7 +109,7 @@ class BackendUtilization(Model):
 class LoadBalancer(Model):
     """How an endpoint is chosen. Short: `leastRequest` (Istio's default), `roundRobin`, `random` or `passthrough`."""
 
-    SHORT_SCHEMA: ClassVar[JsonObject | None] = {"enum": list(_SIMPLE)}
+    SHORT_SCHEMA: ClassVar = {"enum": list(_SIMPLE)}
 
     simple: Literal["roundRobin", "leastRequest", "random", "passthrough"] | None = None
     consistent_hash: ConsistentHash | None = None
@@ -233,7 +233,7 @@ class Outliers(Model):
 class ClientTls(Model):
     """TLS to the endpoints. Certificates and keys by reference: a Secret, or paths in the proxy. Short: the mode alone."""
 
-    SHORT_SCHEMA: ClassVar[JsonObject | None] = {"enum": ["disable", "simple", "mutual", "istioMutual"]}
+    SHORT_SCHEMA: ClassVar = {"enum": ["disable", "simple", "mutual", "istioMutual"]}
 
     mode: Literal["disable", "simple", "mutual", "istioMutual"]
     credential: str | None = None
@@ -287,7 +287,7 @@ class RetryBudget(Model):
     counts for itself. Short: the percentage alone, `20%`.
     """
 
-    SHORT_SCHEMA: ClassVar[JsonObject | None] = {
+    SHORT_SCHEMA: ClassVar = {
         "anyOf": [{"type": "number", "minimum": 0, "maximum": 100}, {"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)?%$"}],
         "description": "The percentage alone.",
     }

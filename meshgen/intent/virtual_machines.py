@@ -39,7 +39,7 @@ Weight = Annotated[int, Field(ge=0, le=4294967295)]
 class HttpProbe(Model):
     """Asks over HTTP: any status from 200 to 399 is well. Short: `8080/healthz`, the port and the path, or the port alone."""
 
-    SHORT_SCHEMA: ClassVar[JsonObject | None] = {
+    SHORT_SCHEMA: ClassVar = {
         "type": ["string", "integer"],
         "description": "`8080/healthz`: the port and the path; or the port alone.",
     }
@@ -76,7 +76,7 @@ class HttpProbe(Model):
 class TcpProbe(Model):
     """Opens a connection. Short: the port."""
 
-    SHORT_SCHEMA: ClassVar[JsonObject | None] = {"type": "integer"}
+    SHORT_SCHEMA: ClassVar = {"type": "integer"}
 
     port: PortNumber
     host: str | None = None
@@ -95,7 +95,7 @@ class TcpProbe(Model):
 class GrpcProbe(Model):
     """Asks gRPC's health service (`grpc.health.v1.Health`). Short: the port."""
 
-    SHORT_SCHEMA: ClassVar[JsonObject | None] = {"type": "integer"}
+    SHORT_SCHEMA: ClassVar = {"type": "integer"}
 
     port: PortNumber | None = None
     service: str | None = None
@@ -143,7 +143,7 @@ class Probe(Model):
 class Machine(Model):
     """One machine that does not register itself. Gives a WorkloadEntry; what is absent is the group's. Short: the address."""
 
-    SHORT_SCHEMA: ClassVar[JsonObject | None] = {"type": "string", "description": "The address: an IP or a DNS name."}
+    SHORT_SCHEMA: ClassVar = {"type": "string", "description": "The address: an IP or a DNS name."}
 
     address: Annotated[str, Field(min_length=1, max_length=256)] | None = None
     """An IP, a DNS name or a Unix socket (`unix:///…`); not needed where `network` has a gateway through which it is reached."""

@@ -14,17 +14,14 @@ from typing import Final, NoReturn
 AttributePath = tuple[str, ...]
 """`("request", "headers", "x-user")`, as far as the fields are literal."""
 
-_TOKEN: Final = re.compile(
-    r"""
+_LEXEME: Final = r"""
       (?P<space>\s+|//[^\n]*)
     | (?P<string>(?:[rR][bB]?|[bB][rR]?)?(?:\"\"\"(?:[^\\]|\\.)*?\"\"\"|'''(?:[^\\]|\\.)*?'''
         |"(?:[^"\\\n\r]|\\.)*"|'(?:[^'\\\n\r]|\\.)*'))
     | (?P<number>0[xX][0-9a-fA-F]+[uU]?|(?:[0-9]+\.[0-9]+|\.[0-9]+|[0-9]+)(?:[eE][+-]?[0-9]+)?[uU]?)
     | (?P<name>[_a-zA-Z][_a-zA-Z0-9]*)
     | (?P<sign>\|\||&&|<=|>=|==|!=|[-+*/%!<>?:.,()\[\]{}])
-    """,
-    re.VERBOSE | re.DOTALL,
-)
+    """  # `re` compiles it, and keeps it, when there is an expression: it takes 2 ms
 _STRENGTH: Final = {
     "||": 1,
     "&&": 2,
@@ -244,9 +241,9 @@ def attributes(expression: str) -> tuple[AttributePath, ...]:
 
 
 def _tokens(text: str) -> Iterator[_Token]:
-    position = 0
+    token, position = re.compile(_LEXEME, re.VERBOSE | re.DOTALL), 0
     while position < len(text):
-        found = _TOKEN.match(text, position)
+        found = token.match(text, position)
         if found is None:
             rest = text[position:]
             what = "a string that does not end" if rest[0] in "\"'" else f"`{rest[:1]}`, which CEL does not have,"

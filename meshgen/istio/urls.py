@@ -8,7 +8,7 @@ _SCHEME = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*:")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _BAD_ESCAPE = re.compile(r"%(?![0-9a-fA-F]{2})")
 _USER = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=:@%-]*")
-_HOST = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=:\[\]<>\"\x80-\U0010ffff%-]*")
+_HOST = r"[A-Za-z0-9._~!$&'()*+,;=:\[\]<>\"\x80-\U0010ffff%-]*"  # 3 ms to compile: `re` does, once, for a URL
 _PORT = re.compile(r"(:[0-9]*)?")
 
 
@@ -36,9 +36,11 @@ def _is_authority(text: str) -> bool:
         return False
     if host.startswith("["):
         inside, bracket, port = host.rpartition("]")
-        return bool(bracket) and _PORT.fullmatch(port) is not None and _HOST.fullmatch(inside[1:]) is not None
+        return bool(bracket) and _PORT.fullmatch(port) is not None and re.fullmatch(_HOST, inside[1:]) is not None
     colon = host.rfind(":")
     if colon >= 0 and _PORT.fullmatch(host[colon:]) is None:
         return False
     escapes = re.findall(r"%(..)", host)
-    return _HOST.fullmatch(host) is not None and not _BAD_ESCAPE.search(host) and all(int(each, 16) >= 0x80 for each in escapes)
+    return (
+        re.fullmatch(_HOST, host) is not None and not _BAD_ESCAPE.search(host) and all(int(each, 16) >= 0x80 for each in escapes)
+    )

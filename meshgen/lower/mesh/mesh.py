@@ -17,7 +17,7 @@ from meshgen.lower.index import Index
 from meshgen.lower.proxy import proxy_config
 from meshgen.lower.result import Made, make, make_other
 from meshgen.lower.sidecar import OUTBOUND_POLICIES
-from meshgen.lower.telemetry.telemetry import access_logging, tracing
+from meshgen.lower.telemetry.observation import access_logging, tracing
 
 if TYPE_CHECKING:  # a kind is imported where the mesh has it
     from meshgen.intent.mesh import Mesh

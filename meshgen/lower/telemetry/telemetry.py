@@ -1,4 +1,4 @@
-"""Telemetries of Istio, and the parts of them that the Mesh has, too."""
+"""Telemetries of Istio."""
 
 from __future__ import annotations
 
@@ -17,17 +17,12 @@ from meshgen.lower.index import Index
 from meshgen.lower.result import Made, Report, make
 from meshgen.lower.target import Scope, scope_of
 from meshgen.lower.telemetry.new_metrics import new_metrics
+from meshgen.lower.telemetry.observation import SIDES, access_logging, provider_refs, tracing
 from meshgen.lower.telemetry.pods import PodChange, bootstrap, bootstrap_fact, pod_change
 
 if TYPE_CHECKING:  # a kind is imported where the mesh has it
     from meshgen.intent.metrics import MetricChange, MetricName, MetricTag
-    from meshgen.intent.observation import LogRule, TagSource, Tracing
 
-_SIDES: dict[str, Literal["CLIENT", "SERVER", "CLIENT_AND_SERVER"]] = {
-    "client": "CLIENT",
-    "server": "SERVER",
-    "clientAndServer": "CLIENT_AND_SERVER",
-}
 _Metric = Literal[
     "ALL_METRICS",
     "REQUEST_COUNT",
@@ -164,7 +159,7 @@ def _changes(metrics: Metrics, name: MetricName) -> Sequence[MetricChange]:
 
 def _metrics(metrics: Metrics, overrides: Sequence[MetricOverride]) -> istio.Metrics:
     return istio.Metrics(
-        providers=_providers(metrics.providers),
+        providers=provider_refs(metrics.providers),
         reporting_interval=metrics.reporting_interval,
         overrides=tuple(map(_override, overrides)) or None,
     )
@@ -176,7 +171,7 @@ def _override(override: MetricOverride) -> istio.MetricsOverrides:
         match = istio.MetricSelector(
             metric=None if override.metric is None else _METRICS[override.metric],
             custom_metric=override.custom,
-            mode=None if override.side is None else _SIDES[override.side],
+            mode=None if override.side is None else SIDES[override.side],
         )
     tags = None if override.tags is None else {name: _tag_override(tag) for name, tag in override.tags.items()}
     return istio.MetricsOverrides(match=match, disabled=override.disabled, tag_overrides=tags)
@@ -184,47 +179,3 @@ def _override(override: MetricOverride) -> istio.MetricsOverrides:
 
 def _tag_override(tag: MetricTag) -> istio.TagOverride:
     return istio.TagOverride(operation="REMOVE") if tag.remove else istio.TagOverride(value=tag.expression)
-
-
-# --- access logs and traces -----------------------------------------------------------------------------------------
-def access_logging(rule: LogRule) -> istio.AccessLogging:
-    """A rule for access logs in Istio's words."""
-    return istio.AccessLogging(
-        providers=_providers(rule.providers),
-        filter=None if rule.filter is None else istio.AccessLoggingFilter(expression=rule.filter),
-        match=_side(rule.side),
-        disabled=rule.disabled,
-    )
-
-
-def tracing(tracing: Tracing) -> istio.Tracing:
-    """What is said of traces in Istio's words."""
-    propagation = tracing.context_propagation
-    return istio.Tracing(
-        providers=_providers(tracing.providers),
-        random_sampling_percentage=tracing.sampling,
-        disable_span_reporting=tracing.disabled,
-        custom_tags=None if tracing.tags is None else {name: _tag(tag) for name, tag in tracing.tags.items()},
-        match=_side(tracing.side),
-        use_request_id_for_trace_sampling=tracing.use_request_id,
-        enable_istio_tags=tracing.enable_istio_tags,
-        disable_context_propagation=None if propagation is None else not propagation,
-    )
-
-
-def _providers(names: Sequence[str] | None) -> tuple[istio.ProviderRef, ...] | None:
-    return None if names is None else tuple(istio.ProviderRef(name=name) for name in names)
-
-
-def _side(side: str | None) -> istio.ModeMatch | None:
-    return None if side is None else istio.ModeMatch(mode=_SIDES[side])
-
-
-def _tag(tag: TagSource) -> istio.CustomTag:
-    if tag.literal is not None:
-        return istio.CustomTag(literal=istio.LiteralTag(value=tag.literal))
-    if tag.formatter is not None:
-        return istio.CustomTag(formatter=istio.LiteralTag(value=tag.formatter))
-    if tag.environment is not None:
-        return istio.CustomTag(environment=istio.NamedTag(name=tag.environment, default_value=tag.default))
-    return istio.CustomTag(header=istio.NamedTag(name=tag.header or "", default_value=tag.default))
