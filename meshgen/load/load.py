@@ -65,7 +65,7 @@ def load(root: Path, options: Options | None = None) -> tuple[Loaded, tuple[Diag
     documents, found = apply_overlays(base.documents, overlays.documents, project.defaults.namespace)
     diagnostics += found
     included = include_files(tree, documents)
-    diagnostics += [*found, *included.diagnostics]
+    diagnostics += included.diagnostics
     texts = {**texts, **base.texts, **overlays.texts, **included.texts}
     workspace, found = build_workspace(included.documents, namespace=project.defaults.namespace, texts=texts)
     return Loaded(project=project, environment=environment, workspace=workspace), (*diagnostics, *found)

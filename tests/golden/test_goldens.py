@@ -162,13 +162,15 @@ def test_the_order_of_documents_and_the_names_of_files_change_nothing(name: str,
 
 
 def shuffle(source: Path, target: Path, chance: random.Random) -> None:
-    """The same documents in another order, dealt out to files of other names in the same folders."""
+    """The same documents in another order, dealt out to files of other names in the same folders; those that are named stay."""
+    project = source / PROJECT_FILE
+    named = project.read_text() if project.is_file() else ""
     for folder in (source, *(path for path in source.rglob("*") if path.is_dir() and path.name != "__pycache__")):
         place = target / folder.relative_to(source)
         place.mkdir(exist_ok=True)
         documents: list[str] = []
         for number, file in enumerate(path for path in folder.iterdir() if path.is_file()):
-            if file.name == PROJECT_FILE or file.suffix == ".lua":  # named by others
+            if file.name == PROJECT_FILE or file.name in named or file.suffix in {".lua", ".json"}:  # named by others
                 (place / file.name).write_bytes(file.read_bytes())
             elif file.suffix == ".py" or "{%" in file.read_text():  # programs and templates are one piece
                 (place / f"m{number}{file.suffix}").write_text(file.read_text())
