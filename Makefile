@@ -4,8 +4,8 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3; 
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
-# The tests of the live diff want a real API server (tests/kubernetes/README.md). Where it cannot be built they are not run, and `make test` says so.
-KUBERNETES := $(shell command -v etcd >/dev/null && { command -v go >/dev/null || ls $${MESHGEN_CACHE:-$$HOME/.cache/meshgen}/apiextensions-apiserver*; } >/dev/null 2>&1 && echo yes)
+# tests/kubernetes has a real API server and judges, built with Go once. Where they cannot be they are not run, and `make test` says so.
+KUBERNETES := $(shell command -v etcd >/dev/null && { command -v go >/dev/null || ls -d $${MESHGEN_CACHE:-$$HOME/.cache/meshgen}/apiextensions-apiserver* $${MESHGEN_CACHE:-$$HOME/.cache/meshgen}/judge-istiod-*; } >/dev/null 2>&1 && echo yes)
 
 .PHONY: demo test check golden bench docs clean
 

@@ -169,13 +169,13 @@ class ApiServer:
             content = answer.read()
         return json.loads(content) if content.startswith(b"{") else content.decode()
 
-    def apply(self, value: dict[str, Any], *, manager: str = "meshgen") -> Any:  # noqa: ANN401 - JSON of any shape
-        """Server-side apply, as Argo CD and Flux do it."""
+    def apply(self, value: dict[str, Any], *, manager: str = "meshgen", dry_run: bool = False) -> Any:  # noqa: ANN401 - JSON of any shape
+        """Server-side apply, as Argo CD and Flux do it; with `dry_run` nothing is stored."""
         group, version = value["apiVersion"].split("/")
         plural = PLURALS[value["kind"]]
         metadata = value["metadata"]
         path = f"/apis/{group}/{version}/namespaces/{metadata['namespace']}/{plural}/{metadata['name']}"
-        query = f"?fieldManager={manager}&force=true&fieldValidation=Strict"
+        query = f"?fieldManager={manager}&force=true&fieldValidation=Strict{'&dryRun=All' * dry_run}"
         return self.request("PATCH", path + query, value, "application/apply-patch+yaml")
 
     def remove_crd(self, name: str) -> dict[str, Any]:

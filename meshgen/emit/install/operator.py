@@ -90,7 +90,7 @@ def _gateway(release: GatewayRelease) -> JsonObject:
         if service is None
         else drop_none({
             "type": service.type,
-            "ports": service_ports(service),
+            "ports": _ports(service),
             "loadBalancerIP": service.load_balancer_ip,
             "loadBalancerSourceRanges": None
             if service.load_balancer_source_ranges is None
@@ -106,6 +106,22 @@ def _gateway(release: GatewayRelease) -> JsonObject:
         "label": dict[str, JsonValue](labels) or None,
         "k8s": kubernetes or None,
     })
+
+
+def _ports(service: InstalledService) -> list[JsonValue] | None:
+    """The ports of the Service. Istio's operator refuses target ports of root: they are moved up, as in its own profiles.
+
+    Listeners follow: istiod finds a server's port among the Service's, and listens where that leads.
+    """
+    ports = service_ports(service)
+    for port in ports or ():
+        target = port["targetPort"] if isinstance(port, dict) else None
+        if isinstance(port, dict) and isinstance(target, int) and target < _UNPRIVILEGED:
+            port["targetPort"] = target + 8000
+    return ports
+
+
+_UNPRIVILEGED: Final = 1024
 
 
 def _environment(variables: Iterable[tuple[str, str]]) -> list[JsonValue] | None:

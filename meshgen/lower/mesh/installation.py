@@ -72,18 +72,23 @@ def _values(install: intent.Install, injection: Injection | None) -> JsonObject:
 
 def _of_all_charts(install: intent.Install) -> JsonObject:
     profile = install.profile
-    platform = "openshift" if profile is not None and profile.startswith("openshift") else install.platform
     return given(
         profile="ambient" if profile == "openshift-ambient" else profile if profile in HELM_PROFILES else None,
-        platform=platform,
         compatibilityVersion=install.compatibility_version,
     )
+
+
+def _platform(install: intent.Install) -> str | None:
+    """Where Kubernetes runs; under `global` for istiod and base, where IstioOperator takes it as well."""
+    profile = install.profile
+    return "openshift" if profile is not None and profile.startswith("openshift") else install.platform
 
 
 def _global(install: intent.Install) -> JsonObject:
     istiod = install.istiod
     return given(
         istioNamespace=install.namespace if install.namespace != CONTROL_PLANE else None,
+        platform=_platform(install),
         hub=install.hub,
         tag=install.tag or install.version,
         variant=install.variant,
@@ -174,15 +179,17 @@ def _injection(injection: Injection) -> JsonObject:
 def _base(install: intent.Install) -> JsonObject:
     """Values of the chart `base`: which revision validates what is applied, and where the control plane is."""
     default = (install.revision or "default") if install.default_revision else "" if install.default_revision is False else None
-    namespace = None if install.namespace in {None, CONTROL_PLANE} else {"istioNamespace": install.namespace}
+    namespace = None if install.namespace in {None, CONTROL_PLANE} else install.namespace
     common = {key: value for key, value in _of_all_charts(install).items() if key != "compatibilityVersion"}
-    return given(**common, defaultRevision=default, **{"global": namespace})
+    everywhere = given(istioNamespace=namespace, platform=_platform(install))
+    return given(**common, defaultRevision=default, **{"global": everywhere or None})
 
 
 def _gateway(name: str, gateway: intent.InstalledGateway, install: intent.Install) -> GatewayRelease:
     scale = gateway.autoscale
     values = given(
         **_of_all_charts(install),
+        platform=_platform(install),
         revision=gateway.revision or install.revision,
         labels=gateway.labels,
         replicaCount=gateway.replicas,
