@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
+from meshgen.intent.mesh_install import InstalledService
 from meshgen.json import JsonObject, JsonValue, drop_none
 from meshgen.lower.mesh.installation import service_ports
 from meshgen.lower.mesh.installed import GatewayRelease, Installation

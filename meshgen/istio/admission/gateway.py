@@ -68,6 +68,8 @@ def server(spec: Server) -> Iterator[Violation]:
     if parse_protocol(spec.port.protocol) is Protocol.UNSUPPORTED:
         hint = "one of HTTP, HTTPS, HTTP2, GRPC, GRPC-WEB, TCP, TLS, MONGO, MYSQL, REDIS"
         yield wrong(f"{show(spec.port.protocol)} is no protocol that Istio knows", "port", "protocol", help=hint)
+    if spec.port.target_port:
+        yield wrong("a Gateway's port has no `targetPort`", "port", "targetPort", help="it is the gateway's Service that has it")
     if spec.tls is not None and spec.tls.https_redirect and not parse_protocol(spec.port.protocol).is_http:
         yield ignored("`httpsRedirect` answers HTTP requests, and this server speaks none", "tls", "httpsRedirect")
 
@@ -102,7 +104,7 @@ def server_tls(tls: ServerTLSSettings) -> Iterator[Violation]:
         yield from _files(tls, mode)
     if tls.ca_crl:
         if tls.credential_name:
-            yield wrong("`caCrl` does not go with `credentialName`", "caCrl", help="put the CRL into the Secret, as `ca.crl`")
+            yield ignored("`caCrl` does not go with `credentialName`", "caCrl", help="put the CRL into the Secret, as `ca.crl`")
         if mode == "SIMPLE":
             yield wrong("`caCrl` is about clients' certificates, and `mode: SIMPLE` asks for none", "caCrl")
 

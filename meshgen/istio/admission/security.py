@@ -9,7 +9,7 @@ from typing import Final
 
 from meshgen.diagnostics.catalogue.admission import EMPTY_SELECTOR, PRIVATE_KEY_IN_JWKS
 from meshgen.istio.admission.hosts import is_subnet
-from meshgen.istio.admission.said import wrong
+from meshgen.istio.admission.said import ignored, wrong
 from meshgen.istio.authorization_policy import AuthorizationPolicy, Condition, Operation, Rule, Source
 from meshgen.istio.request_authentication import JWTRule
 from meshgen.istio.rules import Rules
@@ -105,7 +105,7 @@ def rule(spec: Rule) -> Iterator[Violation]:
     """Lists with something in them."""
     for name, entries, inner in (("from", spec.from_, "source"), ("to", spec.to, "operation")):
         if entries is not None and not entries:
-            yield wrong(f"`{name}` must not be empty", name, help="remove it, or say who or what is meant")
+            yield ignored(f"an empty `{name}` is as none, and matches all", name, help="remove it, or say who or what is meant")
         for index, entry in enumerate(entries or ()):
             value = getattr(entry, inner)
             if value is None:

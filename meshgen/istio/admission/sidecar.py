@@ -9,7 +9,7 @@ from typing import Final
 from meshgen.istio.admission.hosts import is_label
 from meshgen.istio.admission.said import host_faults, ignored, port_faults, wrong
 from meshgen.istio.rules import Rules
-from meshgen.istio.sidecar import IstioEgressListener, IstioIngressListener, OutboundTrafficPolicy, Sidecar
+from meshgen.istio.sidecar import IstioEgressListener, IstioIngressListener, OutboundTrafficPolicy, Sidecar, SidecarPort
 from meshgen.istio.violation import Violation, show
 from meshgen.values import Protocol, is_ip, parse_protocol
 
@@ -41,7 +41,7 @@ def sidecar(spec: Sidecar) -> Iterator[Violation]:
 def ingress(listener: IstioIngressListener) -> Iterator[Violation]:
     """The port, the address, and where it leads."""
     yield from port_faults(listener.port.number, "port", "number")
-    yield from _protocol(listener.port.protocol)
+    yield from _port(listener.port)
     if listener.bind and not is_ip(listener.bind):
         yield wrong(f"`bind` must be an IP address, not {show(listener.bind)}", "bind")
     endpoint = listener.default_endpoint or ""
@@ -68,16 +68,18 @@ def ingress(listener: IstioIngressListener) -> Iterator[Violation]:
         yield wrong("`tls` is for ports of the protocols HTTPS and TLS", "tls")
 
 
-def _protocol(text: str | None) -> Iterator[Violation]:
-    if text and parse_protocol(text) is Protocol.UNSUPPORTED:
-        yield wrong(f"{show(text)} is no protocol that Istio knows", "port", "protocol")
+def _port(port: SidecarPort) -> Iterator[Violation]:
+    if port.protocol and parse_protocol(port.protocol) is Protocol.UNSUPPORTED:
+        yield wrong(f"{show(port.protocol)} is no protocol that Istio knows", "port", "protocol")
+    if port.target_port:
+        yield wrong("a Sidecar's port has no `targetPort`", "port", "targetPort", help="it listens on `number`")
 
 
 def egress(listener: IstioEgressListener) -> Iterator[Violation]:
     """The port, and hosts of the form `namespace/host`."""
     port = listener.port
     if port is not None:
-        yield from _protocol(port.protocol)
+        yield from _port(port)
         socket = (listener.bind or "").startswith("unix://")
         if not port.number and not socket:
             yield wrong("a port with the number 0 is a Unix domain socket's", "port", "number", help="write `bind: unix://…`")
