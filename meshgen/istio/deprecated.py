@@ -9,7 +9,6 @@ from meshgen.diagnostics.catalogue.admission import API_FOR_PATCH, DEPRECATED_FO
 from meshgen.istio.authorization_policy import AuthorizationPolicy
 from meshgen.istio.destination_rule import ConsistentHashLB, LoadBalancerSettings, OutlierDetection
 from meshgen.istio.envoy_filter import EnvoyFilter
-from meshgen.istio.gateway import GatewayPort
 from meshgen.istio.request_authentication import JWTRule, RequestAuthentication
 from meshgen.istio.rules import Rule, Rules, when_given
 from meshgen.istio.struct import IstioStruct, wire_name
@@ -45,7 +44,6 @@ FORMS: Final = (
     Form(RequestAuthentication, "target_ref", "`targetRefs: [{…}]`"),
     Form(Telemetry, "target_ref", "`targetRefs: [{…}]`"),
     Form(WasmPlugin, "target_ref", "`targetRefs: [{…}]`"),
-    Form(GatewayPort, "target_port", "the `targetPort` of the gateway's Service"),
 )
 
 
