@@ -27,7 +27,7 @@ from meshgen.load.load import Options
 from meshgen.load.project import PROJECT_FILE
 from meshgen.pipeline import Result, compile_clusters, envoy_snapshots
 from meshgen.testing.golden import Case, differences, find_cases, main, read_case, render, stored
-from meshgen.testing.outputs import compile_case
+from meshgen.testing.outputs import compile_case, compile_case_clusters
 
 Json: TypeAlias = Any
 
@@ -51,6 +51,13 @@ def compiled(name: str) -> Result:
 def snapshots(name: str) -> tuple[Snapshot, ...]:
     result = compiled(name)
     return () if result.failed or result.mesh is None else envoy_snapshots(result.mesh, result.proxies)[0]
+
+
+def of_other_clusters(name: str) -> Iterator[Snapshot]:
+    """The proxies of a mesh's other clusters than the first."""
+    for result in compile_case_clusters(case_of(name))[1:] if compiled(name).cluster else ():
+        if not result.failed and result.mesh is not None:
+            yield from envoy_snapshots(result.mesh, result.proxies)[0]
 
 
 SOUND = [name for name in CASES if not compiled(name).failed]
@@ -273,7 +280,7 @@ def test_a_real_envoy_accepts_the_bootstrap_of_every_proxy(tmp_path: Path):
     files = real_files(tmp_path)
     bootstraps: dict[str, str] = {}
     for name in SOUND:
-        for snapshot in snapshots(name):
+        for snapshot in (*snapshots(name), *of_other_clusters(name)):
             text = json.dumps(with_real_files(static_bootstrap(snapshot, BootstrapOptions(admin_port=0)), files))
             bootstraps.setdefault(text.replace(snapshot.proxy.id, ""), f"{name} {snapshot.proxy.id}")
     assert len(bootstraps) > len(SOUND)
