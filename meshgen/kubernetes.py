@@ -192,6 +192,14 @@ class MeshConfigMap(_Fact, frozen=True, kw_only=True, rename="camel"):
     origin: Origin = UNKNOWN  # of the text
 
 
+class MeshNetworksMap(_Fact, frozen=True, kw_only=True):
+    """MeshNetworks of the ConfigMap `istio`: YAML text under `data.meshNetworks`; here that text is read."""
+
+    metadata: ObjectMeta
+    value: dict[str, Any] = {}
+    origin: Origin = UNKNOWN  # of the text
+
+
 class CustomBootstrap(_Fact, frozen=True, kw_only=True):
     """What is merged into the bootstrap of the proxies beside some Pods; the name is that of its ConfigMap."""
 
@@ -212,6 +220,7 @@ class CoreFacts(Struct, frozen=True, kw_only=True):
     service_accounts: tuple[ServiceAccount, ...] = ()
     secrets: tuple[SecretName, ...] = ()
     mesh_configs: tuple[MeshConfigMap, ...] = ()
+    mesh_networks: tuple[MeshNetworksMap, ...] = ()
     bootstraps: tuple[CustomBootstrap, ...] = ()
 
 

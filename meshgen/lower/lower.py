@@ -90,6 +90,11 @@ def lower(
     )
     if mesh is not None:
         lowered = _with_mesh(lowered, mesh, said, natives, index, report)
+    if facts.mesh_networks:
+        from meshgen.lower.mesh_networks import with_mesh_networks
+
+        networks = with_mesh_networks(lowered.networks, facts.mesh_networks, cluster, report)
+        lowered = replace(lowered, networks=networks)
     return lowered, sort_diagnostics(report)
 
 

@@ -13,6 +13,7 @@ from meshgen.diagnostics.catalogue.mesh import CONFIG_SAID_TWICE, INVALID_CONFIG
 from meshgen.intent.decode import IntentObject
 from meshgen.intent.mesh import Mesh
 from meshgen.istio.decode import struct_diagnostics, struct_violations
+from meshgen.istio.deprecated_mesh import deprecated_settings
 from meshgen.istio.mesh_config import MeshConfig
 from meshgen.istio.mesh_defaults import PROFILES
 from meshgen.json import JsonObject, JsonValue, merge_patch
@@ -57,6 +58,8 @@ def _unread(config_map: MeshConfigMap, mesh: IntentObject[Mesh]) -> Diagnostic:
 def _native(config_map: MeshConfigMap, report: Report) -> MeshConfig:
     """The MeshConfig as written; istiod passes over fields that it does not know, and starts with its defaults else."""
     value = _without_nulls(config_map.mesh)
+    for old in deprecated_settings(value):
+        report.append(old.code.at(config_map.origin.at(*old.path), f"MeshConfig: {old.message}", help=old.help))
     try:
         return msgspec.convert(value, MeshConfig)
     except msgspec.ValidationError:
@@ -98,6 +101,8 @@ def _of_intent(mesh: IntentObject[Mesh], report: Report) -> MeshSettings:
     if config:
         report.extend(_contradictions(mesh, said, config))
         said = Said(merge_patch(said.value, config), {**said.places, **_config_places(config)})
+    for old in deprecated_settings(said.value):
+        report.append(old.code.at(_origin(mesh, said, old.path), f"MeshConfig: {old.message}", help=old.help))
     profile = mesh.model.install.profile if mesh.model.install is not None else None
     value = merge_patch(PROFILES.get(profile.removeprefix("openshift-"), {}), said.value) if profile else said.value
     try:
