@@ -29,7 +29,7 @@ _STAGES = {
     "api": "adopt_project check_project compile_clusters compile_project diff_projects load_project trace_request",
     "compare": "Comparison",
     "diagnostics": "Diagnostic",
-    "journey": "Hop UnanswerableError",
+    "journey": "Hop Journeys Question UnanswerableError",
     "pipeline": "Result",
 }
 _PARTS = {

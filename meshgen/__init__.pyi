@@ -52,8 +52,10 @@ from meshgen.intent import virtual_machines as _virtual_machines
 from meshgen.intent.mesh_providers import Authorizer as Authorizer
 from meshgen.intent.mesh_providers import Collector as Collector
 from meshgen.intent.model import IntentError as IntentError
-from meshgen.journey import Hop as Hop
-from meshgen.journey import UnanswerableError as UnanswerableError
+from meshgen.journey.follow import Hop as Hop
+from meshgen.journey.follow import Journeys as Journeys
+from meshgen.journey.question import Question as Question
+from meshgen.journey.question import UnanswerableError as UnanswerableError
 from meshgen.pipeline import Result as Result
 
 __all__ = [
@@ -150,6 +152,7 @@ __all__ = [
     "IntentError",
     "Istiod",
     "Join",
+    "Journeys",
     "JwtCaller",
     "JwtIssuer",
     "Kiali",
@@ -207,6 +210,7 @@ __all__ = [
     "ProxyHeaders",
     "ProxyStats",
     "ProxyVersions",
+    "Question",
     "Rate",
     "RateLimit",
     "Redirect",

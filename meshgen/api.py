@@ -97,6 +97,8 @@ def trace_request(
 
     Raises:
         UnanswerableError: for an unknown caller, gateway or scheme, with the nearest name.
+
+    `Journeys(result.mesh, result.proxies).ask(Question(…))` asks for more, and answers many questions over one mesh quickly.
     """
     question = Question(
         url=url,

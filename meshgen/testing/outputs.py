@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -11,7 +12,8 @@ from meshgen.clusters import findings
 from meshgen.emit.envoy.bootstrap import filesystem_bootstrap
 from meshgen.emit.envoy.delivery import render
 from meshgen.emit.istio.yaml_writer import dump_documents
-from meshgen.journey import Question, UnanswerableError, ask, source_line, without_alternatives
+from meshgen.journey import Journeys, Question, UnanswerableError, source_line, without_alternatives
+from meshgen.journey.curl import read_curl
 from meshgen.json import JsonValue
 from meshgen.load.load import Options
 from meshgen.load.project import PROJECT_FILE, IstioOutput, Project, Source
@@ -100,13 +102,13 @@ def _envoy(case: Case, result: Result) -> Iterator[tuple[str, bytes]]:
 
 
 def _trace(case: Case, results: Sequence[Result]) -> Iterator[str]:
-    by_cluster = {result.cluster: result for result in results}
+    by_cluster = {result.cluster: (result, Journeys(result.mesh, result.proxies)) for result in results}
     for arguments in case.trace:
         cluster = arguments[arguments.index("--cluster") + 1] if "--cluster" in arguments else results[0].cluster
-        result = by_cluster[cluster]
+        result, journeys = by_cluster[cluster]
         yield f"$ meshgen trace {shlex.join(arguments)}"
         try:
-            hops = ask(result.mesh, result.proxies, _question(arguments))
+            hops = journeys.ask(_question(arguments))
         except UnanswerableError as error:
             yield str(error)
             continue
@@ -117,7 +119,11 @@ def _trace(case: Case, results: Sequence[Result]) -> Iterator[str]:
 
 
 def _question(arguments: tuple[str, ...]) -> Question:
-    """`--from`, `--gateway`, `--cluster`, `-X`, `-H name:value`, `--explain` and the URL, as `meshgen trace` takes them."""
+    """`--from`, `--gateway`, `--cluster`, `-X`, `-H name:value`, `--explain` and the URL or a curl command, as of `meshgen trace`."""
+    curl = arguments.index("curl") if "curl" in arguments else len(arguments)
+    if curl < len(arguments):
+        asked = _question((*arguments[:curl], ""))
+        return replace(read_curl(arguments[curl:]), source=asked.source, gateway=asked.gateway)
     options = {"--from": "", "--gateway": "", "--cluster": "", "-X": "GET"}
     headers, url, rest = [], "", iter(arguments)
     for argument in rest:

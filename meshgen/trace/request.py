@@ -24,8 +24,9 @@ class Request:
     `port` and `address` are where the client connects to: the original destination of a captured connection. Headers are
     pairs with lower-case names, without `host`. `principal` is the SPIFFE identity of the client certificate without its
     scheme, empty where no certificate is sent. `claims` are verified JWT payloads by issuer: the way to trace with a token
-    that nobody has signed; raw tokens stand in headers, cookies or the query, as on the wire. `now` (Unix seconds) judges
-    the expiry of raw tokens; without it they are taken as current.
+    that nobody has signed; raw tokens stand in headers, cookies or the query, as on the wire, and their signatures count as
+    valid unless `verifies_tokens` has them checked where the keys are inline. `now` (Unix seconds) judges the expiry of raw
+    tokens; without it they are taken as current.
     """
 
     method: str = "GET"
@@ -43,6 +44,7 @@ class Request:
     source_ip: str = "127.0.0.1"
     source_port: int = 0
     claims: Mapping[str, JsonObject] = field(default_factory=dict)
+    verifies_tokens: bool = True
     now: int | None = None
     # What filters answer that Envoy asks or runs and nobody can read: `allow`, `deny` or a status, by filter name.
     answers: Mapping[str, str | int] = field(default_factory=dict)

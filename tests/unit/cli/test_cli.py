@@ -405,7 +405,7 @@ def _chunks(file: int) -> Iterator[bytes]:
         (["http://[::1"], 2, "is no address of a request"),
         (["http://catalog:99999/"], 2, "is no address of a request: port out of range"),
         (["http://a/", "http://b/"], 2, "one URL is traced at a time"),
-        ([], 2, "Missing argument"),
+        ([], 2, "no request is given; write its URL"),
     ],
 )
 def test_trace_answers_or_says_why_not(arguments: list[str], code: int, said: str, project: Path):
