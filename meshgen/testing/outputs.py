@@ -119,7 +119,7 @@ def _trace(case: Case, results: Sequence[Result]) -> Iterator[str]:
 
 
 def _question(arguments: tuple[str, ...]) -> Question:
-    """`--from`, `--gateway`, `--cluster`, `-X`, `-H name:value`, `--explain` and the URL or a curl command, as of `meshgen trace`."""
+    """`--from`, `--gateway`, `--cluster`, `-X`, `-H name:value`, `--explain`, and the URL or a curl command."""
     curl = arguments.index("curl") if "curl" in arguments else len(arguments)
     if curl < len(arguments):
         asked = _question((*arguments[:curl], ""))
