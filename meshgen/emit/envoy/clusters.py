@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 
 from meshgen.emit.envoy.endpoints import address, load_assignment
 from meshgen.emit.envoy.filters.jwt_authn import KeySource, key_sources
-from meshgen.emit.envoy.locality import is_locality_weighted, locality_setting
+from meshgen.emit.envoy.locality import is_locality_weighted, locality_setting, place
 from meshgen.emit.envoy.names import BLACK_HOLE, INBOUND_PASSTHROUGH, PASSTHROUGH, TYPE, inbound_cluster
+from meshgen.emit.envoy.shared import once
 from meshgen.emit.envoy.targets import Target, identities, targets
-from meshgen.emit.envoy.tls import proxy_protocol, raw_buffer, upstream_mutual_tls, upstream_tls
+from meshgen.emit.envoy.tls import proxy_protocol, raw_buffer, upstream_mutual_tls, upstream_tls, with_known_references
 from meshgen.emit.envoy.traffic_policy import (
     EffectivePolicy,
     circuit_breakers,
@@ -49,11 +50,24 @@ def clusters(mesh: Mesh, view: ProxyView) -> tuple[JsonObject, ...]:
 
 
 # --- outbound -------------------------------------------------------------------------------------------------------
-def _outbound(mesh: Mesh, view: ProxyView) -> Iterator[JsonObject]:
-    for target in targets(mesh, view):
+def _outbound(mesh: Mesh, view: ProxyView) -> tuple[JsonObject, ...]:
+    wanted, proxy = targets(mesh, view), view.proxy
+
+    def one(target: Target) -> JsonObject:
+        key = ("cluster", id(target), ":" in proxy.address, *_place(mesh, proxy, target))
+        return once(mesh, key, target, lambda: with_known_references(mesh, _cluster(mesh, proxy, target)))
+
+    def all_of_them() -> tuple[JsonObject, ...]:
         # istiod leaves a DNS cluster without endpoints out: a request is 503 NC there.
-        if target.endpoints or target.discovery not in {"STRICT_DNS", "LOGICAL_DNS"}:
-            yield _cluster(mesh, view.proxy, target)
+        return tuple(map(one, (each for each in wanted if each.endpoints or each.discovery not in {"STRICT_DNS", "LOGICAL_DNS"})))
+
+    key = ("clusters", id(wanted), ":" in proxy.address, *place(mesh, proxy))
+    return once(mesh, key, wanted, all_of_them)
+
+
+def _place(mesh: Mesh, proxy: Proxy, target: Target) -> tuple[Hashable, ...]:
+    """Where the proxy is, for a cluster that has its endpoints in it."""
+    return place(mesh, proxy) if target.discovery in {"STRICT_DNS", "LOGICAL_DNS"} else ()
 
 
 def _cluster(mesh: Mesh, proxy: Proxy, target: Target) -> JsonObject:

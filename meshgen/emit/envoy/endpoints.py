@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from meshgen.emit.envoy.locality import LocalityGroup, group_by_locality, locality_setting, split_locality
+from meshgen.emit.envoy.locality import LocalityGroup, group_by_locality, locality_setting, place, split_locality
+from meshgen.emit.envoy.shared import once
 from meshgen.emit.envoy.targets import Target, targets
 from meshgen.json import JsonObject, JsonValue, drop_none
 from meshgen.mesh import Endpoint, Mesh, Proxy, ProxyView
@@ -10,8 +11,17 @@ from meshgen.mesh import Endpoint, Mesh, Proxy, ProxyView
 
 def load_assignments(mesh: Mesh, view: ProxyView) -> tuple[JsonObject, ...]:
     """One ClusterLoadAssignment for each EDS cluster of the proxy, sorted by name; no endpoints where none is known."""
-    found = (load_assignment(mesh, view.proxy, target) for target in targets(mesh, view) if target.discovery == "EDS")
-    return tuple(sorted(found, key=lambda assignment: str(assignment["cluster_name"])))
+    wanted, proxy = targets(mesh, view), view.proxy
+    where = place(mesh, proxy)
+
+    def one(target: Target) -> JsonObject:
+        return once(mesh, ("endpoints", id(target), *where), target, lambda: load_assignment(mesh, proxy, target))
+
+    def all_of_them() -> tuple[JsonObject, ...]:
+        found = (one(target) for target in wanted if target.discovery == "EDS")
+        return tuple(sorted(found, key=lambda assignment: str(assignment["cluster_name"])))
+
+    return once(mesh, ("all endpoints", id(wanted), *where), wanted, all_of_them)
 
 
 def load_assignment(mesh: Mesh, proxy: Proxy, target: Target) -> JsonObject:

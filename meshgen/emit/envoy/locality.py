@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from meshgen.emit.envoy.shared import once
 from meshgen.emit.envoy.traffic_policy import EffectivePolicy
-from meshgen.istio.destination_rule import LocalityDistribute, LocalityFailover, LocalityLoadBalancerSetting
+from meshgen.istio.destination_rule import DestinationRule, LocalityDistribute, LocalityFailover, LocalityLoadBalancerSetting
 from meshgen.istio.mesh_config import MeshConfig
-from meshgen.mesh import Endpoint, Proxy
+from meshgen.mesh import Endpoint, Mesh, Proxy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +28,27 @@ def locality_setting(policy: EffectivePolicy, config: MeshConfig) -> LocalityLoa
     own = policy.load_balancer.locality_lb_setting if policy.load_balancer else None
     setting = own or config.locality_lb_setting
     return None if setting.enabled is False else setting
+
+
+def place(mesh: Mesh, proxy: Proxy) -> tuple[Hashable, ...]:
+    """All of a proxy that its endpoints' weights and priorities may hang on: proxies of one place see the same."""
+
+    def by_labels() -> bool:
+        return any(setting.failover_priority for setting in _settings(mesh))
+
+    labels = tuple(sorted(proxy.labels.items())) if once(mesh, ("failover by labels",), None, by_labels) else ()
+    return proxy.locality, proxy.network, labels
+
+
+def _settings(mesh: Mesh) -> Iterator[LocalityLoadBalancerSetting]:
+    """Every setting that some destination may have, the mesh's own first."""
+    yield mesh.config.locality_lb_setting
+    for rule in mesh.of_kind(DestinationRule):
+        policies = (rule.spec.traffic_policy, *(subset.traffic_policy for subset in rule.spec.subsets or ()))
+        for policy in policies:
+            for level in (policy, *((policy.port_level_settings or ()) if policy else ())):
+                if level and level.load_balancer and level.load_balancer.locality_lb_setting:
+                    yield level.load_balancer.locality_lb_setting
 
 
 def is_locality_weighted(policy: EffectivePolicy, setting: LocalityLoadBalancerSetting | None) -> bool:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from typing import Final
 
 from meshgen.emit.envoy import sources
-from meshgen.emit.envoy.actions import RouteScope, action
+from meshgen.emit.envoy.actions import RouteScope, action, destination_port
 from meshgen.emit.envoy.extension import metadata
 from meshgen.emit.envoy.filters import cors, fault
 from meshgen.emit.envoy.hash_policy import consistent_hash, hash_policy
 from meshgen.emit.envoy.matches import reaches, route_match
 from meshgen.emit.envoy.names import outbound_cluster
 from meshgen.emit.envoy.retries import retry_policy
+from meshgen.emit.envoy.shared import once
 from meshgen.istio.object import IstioObject
 from meshgen.istio.virtual_service import HTTPMatchRequest, HTTPRoute, VirtualService
 from meshgen.json import JsonObject, JsonValue
@@ -24,7 +25,30 @@ NO_TIMEOUT: Final[JsonObject] = {"timeout": "0s", "max_grpc_timeout": "0s"}
 
 
 def http_routes(found: Found, scope: RouteScope) -> list[JsonObject]:
-    """The routes of `spec.http`, in order: one for each entry of a rule's `match`; nothing after a rule that takes everything."""
+    """The routes of `spec.http`, in order: one for each entry of a rule's `match`; nothing after a rule that takes everything.
+
+    Proxies to which all is the same that the routes hang on share the list.
+    """
+    key = ("routes", id(found), scope.port, scope.gateways, scope.tls, scope.decorated, *_asked(found, scope))
+    return once(scope.mesh, key, found, lambda: _http_routes(found, scope))
+
+
+def _asked(found: Found, scope: RouteScope) -> Iterator[Hashable]:
+    """What the routes ask about their client, and about the destinations that it sees."""
+    for rule in found.spec.http or ():
+        for match in rule.match or ():
+            if match.source_labels:
+                yield tuple(scope.proxy.labels.get(label) for label in sorted(match.source_labels))
+            if match.source_namespace:
+                yield scope.proxy.namespace
+        destinations = [entry.destination for entry in rule.route or ()]
+        mirrors = [*([rule.mirror] if rule.mirror else []), *(mirror.destination for mirror in rule.mirrors or ())]
+        for destination in (*destinations, *mirrors):
+            yield destination_port(destination, scope)
+            yield id(scope.destination_rule(destination.host))  # the mesh keeps its rules, so a number stays a rule's
+
+
+def _http_routes(found: Found, scope: RouteScope) -> list[JsonObject]:
     routes: list[JsonObject] = []
     for index, rule in enumerate(found.spec.http or ()):
         entries: tuple[HTTPMatchRequest | None, ...] = rule.match or (None,)
@@ -80,8 +104,14 @@ def _operation(found: Found, rule: HTTPRoute, path: JsonObject, scope: RouteScop
     return f"{host}:{scope.port}{text}"
 
 
-def default_route(service: Service, port: Port, scope: RouteScope) -> JsonObject:
-    """The route of a service that no virtual service speaks of."""
+def default_routes(service: Service, port: Port, scope: RouteScope) -> list[JsonObject]:
+    """The one route of a service that no virtual service speaks of."""
+    rule = scope.destination_rule(service.host)
+    key = ("default route", service.kubernetes, service.namespace, service.name, service.host, port.number, id(rule))
+    return once(scope.mesh, (*key, scope.decorated), rule, lambda: [_default_route(service, port, scope)])
+
+
+def _default_route(service: Service, port: Port, scope: RouteScope) -> JsonObject:
     hashed = hash_policy(consistent_hash(scope.destination_rule(service.host), "", port.number))
     target: JsonObject = {**NO_TIMEOUT, "cluster": outbound_cluster(port.number, "", service.host)}
     retries = retry_policy(None, scope.mesh.config.default_http_retry_policy, hashed=False)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from meshgen.emit.envoy.names import outbound_cluster, sni_dnat_cluster
+from meshgen.emit.envoy.shared import once
 from meshgen.emit.envoy.traffic_policy import EffectivePolicy, effective_policy
 from meshgen.istio.destination_rule import DestinationRule, Subset
 from meshgen.istio.object import IstioObject
@@ -42,24 +43,47 @@ class Target:
 
 
 def targets(mesh: Mesh, view: ProxyView) -> tuple[Target, ...]:
-    """All targets of a proxy, each name once (the first wins, as in istiod), in the order of the services."""
-    found: dict[str, Target] = {}
-    for target in _all(mesh, view):
-        found.setdefault(target.name, target)
-    return tuple(found.values())
+    """All targets of a proxy, each name once (the first wins, as in istiod), in the order of the services.
+
+    Proxies of a namespace that see the same share the tuple, and all proxies that a rule treats alike the targets in it.
+    """
+    proxy, services, forwards = view.proxy, view.imported_services, _is_auto_passthrough(view)
+    labels = tuple(sorted(proxy.labels.items())) if asks_for_labels(mesh) else ()
+    key = ("targets", id(services), proxy.namespace, labels, proxy.role, proxy.capture, forwards)
+
+    def all_of_them() -> tuple[Target, ...]:
+        found: dict[str, Target] = {}
+        for service in services:
+            for target in _of_service(mesh, proxy, service, forwards=forwards):
+                found.setdefault(target.name, target)
+        return tuple(found.values())
+
+    return once(mesh, key, services, all_of_them)
 
 
-def _all(mesh: Mesh, view: ProxyView) -> Iterator[Target]:
-    forwards = _is_auto_passthrough(view)
-    for service in view.imported_services:
-        if service.resolution in {Resolution.ALIAS, Resolution.DYNAMIC_DNS}:
-            continue
-        rule = mesh.destination_rule(service.host, view.proxy, service.namespace)
+def asks_for_labels(mesh: Mesh) -> bool:
+    """Whether some destination rule looks at a client's labels, so that sidecars of one namespace may differ."""
+
+    def asks() -> bool:
+        return any(rule.spec.workload_selector for rule in mesh.of_kind(DestinationRule))
+
+    return once(mesh, ("rules by labels",), None, asks)
+
+
+def _of_service(mesh: Mesh, proxy: Proxy, service: Service, *, forwards: bool) -> tuple[Target, ...]:
+    if service.resolution in {Resolution.ALIAS, Resolution.DYNAMIC_DNS}:
+        return ()
+    rule = mesh.destination_rule(service.host, proxy, service.namespace)
+
+    def of_ports() -> Iterator[Target]:
         for port in service.ports:
             if port.protocol is not Protocol.UDP:
-                yield from _of_port(mesh, view.proxy, service, port, rule)
+                yield from _of_port(mesh, proxy, service, port, rule)
                 if forwards:
-                    yield from _of_port(mesh, view.proxy, service, port, rule, sni_dnat=True)
+                    yield from _of_port(mesh, proxy, service, port, rule, sni_dnat=True)
+
+    key = ("targets of", id(service), id(rule), proxy.role, proxy.capture, forwards)
+    return once(mesh, key, (service, rule), lambda: tuple(of_ports()))
 
 
 def _of_port(

@@ -9,14 +9,19 @@ key never stands in a resource.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Final
+from typing import Final, TypeAlias, cast
 
 from meshgen.emit.envoy.names import TYPE
+from meshgen.emit.envoy.shared import known, once
 from meshgen.istio.destination_rule import ClientTLSSettings
 from meshgen.istio.mesh_config import MeshConfig
 from meshgen.istio.shared import ServerTLSSettings, TLSCertificate
 from meshgen.json import JsonObject, JsonValue, drop_none
+from meshgen.mesh import Mesh
 from meshgen.values import is_ip
+
+References: TypeAlias = tuple[tuple[str, bool], ...]
+"""Names of secrets, each with whether it is a root rather than a certificate."""
 
 WORKLOAD_CERTIFICATE: Final = "default"
 WORKLOAD_ROOT: Final = "ROOTCA"
@@ -200,16 +205,32 @@ def _crl(path: str | None) -> JsonObject:
 
 
 # --- secrets --------------------------------------------------------------------------------------------------------
-def secrets(resources: Iterable[JsonObject]) -> tuple[JsonObject, ...]:
+def secrets(mesh: Mesh, listeners: Iterable[JsonObject], clusters: Iterable[JsonObject]) -> tuple[JsonObject, ...]:
     """The SDS secrets that these resources name, by file names, sorted by name.
 
     Relative file names are meant from the certificate directory of the delivery.
     """
-    found: dict[str, JsonObject] = {}
-    for resource in resources:
-        for name, is_root in _references(resource):
-            found.setdefault(name, _root(name) if is_root else _certificate(name))
+    named = [reference for listener in listeners for reference in _references(listener)]
+    named += [reference for cluster in clusters for reference in _of_cluster(mesh, cluster)]
+    found = {name: _root(name) if is_root else _certificate(name) for name, is_root in dict.fromkeys(named)}
     return tuple(found[name] for name in sorted(found))
+
+
+def with_known_references(mesh: Mesh, cluster: JsonObject) -> JsonObject:
+    """A cluster that proxies share, its secrets looked for once."""
+    once(mesh, ("references", id(cluster)), cluster, lambda: _of_sockets(cluster))
+    return cluster
+
+
+def _of_cluster(mesh: Mesh, cluster: JsonObject) -> References:
+    shared = known(mesh, ("references", id(cluster)))
+    return _of_sockets(cluster) if shared is None else cast("References", shared)
+
+
+def _of_sockets(cluster: JsonObject) -> References:
+    """The secrets of the parts of a cluster that may name some: looking through all of it would cost as much as making it."""
+    parts = (cluster[key] for key in ("transport_socket", "transport_socket_matches") if key in cluster)
+    return tuple(reference for part in parts for reference in _references(part))
 
 
 def _references(value: JsonValue) -> Iterator[tuple[str, bool]]:

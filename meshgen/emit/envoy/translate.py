@@ -50,7 +50,7 @@ def emit_envoy(mesh: Mesh, proxy: Proxy) -> tuple[Snapshot, tuple[Diagnostic, ..
         clusters=_by_name(resources.clusters),
         endpoints=load_assignments(mesh, view),
         bootstrap=bootstrap,
-        secrets=secrets((*resources.listeners, *map(_sockets, resources.clusters))),
+        secrets=secrets(mesh, resources.listeners, resources.clusters),
     )
     return snapshot, sort_diagnostics((*limits(mesh, view), *traffic_limits(mesh, view), *left_out))
 
@@ -76,11 +76,6 @@ def _route_table(mesh: Mesh, view: ProxyView, table: RouteTable, *, decorated: b
     # Without interception a connection's address says nothing, so an unknown host cannot be let through.
     blocked = view.outbound_mode == "REGISTRY_ONLY" or view.proxy.capture is Capture.LOOPBACK
     return route_configuration(table.name, [*hosts, BLOCK_ALL if blocked else ALLOW_ANY])
-
-
-def _sockets(cluster: JsonObject) -> JsonObject:
-    """The part of a cluster that may name secrets: looking through all of each would cost as much as making them."""
-    return {key: cluster[key] for key in ("transport_socket", "transport_socket_matches") if key in cluster}
 
 
 def _by_name(resources: Iterable[JsonObject]) -> tuple[JsonObject, ...]:

@@ -5,22 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
-from weakref import WeakKeyDictionary
 
 from meshgen.emit.envoy.actions import RouteScope
 from meshgen.emit.envoy.names import PASSTHROUGH
-from meshgen.emit.envoy.routes import NO_TIMEOUT, default_route, http_routes
-from meshgen.istio.destination_rule import DestinationRule
+from meshgen.emit.envoy.routes import NO_TIMEOUT, default_routes, http_routes
+from meshgen.emit.envoy.shared import once
+from meshgen.emit.envoy.targets import asks_for_labels
 from meshgen.istio.hosts import SERVICE_SUFFIX, is_wildcard, most_specific, overlaps
 from meshgen.istio.object import IstioObject
 from meshgen.istio.virtual_service import VirtualService
 from meshgen.json import JsonObject
 from meshgen.mesh import Mesh, Proxy, Resolution, Scope, Service
 from meshgen.values import Protocol
-
-_Shared = dict[tuple[object, ...], tuple[Scope, list[JsonObject]]]  # the scope too, so that its id stays its own
-_SHARED: WeakKeyDictionary[Mesh, _Shared] = WeakKeyDictionary()
-_BY_LABELS: WeakKeyDictionary[Mesh, bool] = WeakKeyDictionary()
 
 Found = IstioObject[VirtualService]
 
@@ -63,33 +59,27 @@ def virtual_host(host: str, port: int, domains: Sequence[str], routes: Sequence[
 def sidecar_virtual_hosts(mesh: Mesh, proxy: Proxy, visible: Scope, port: int, *, decorated: bool) -> list[JsonObject]:
     """The virtual hosts of a sidecar's HTTP listener on a service port, sorted by name, without the catch-all.
 
-    Sidecars of a namespace that see the same share the result.
+    Sidecars of a namespace that see the same share the result; others share each virtual host that is the same.
     """
-    labels = tuple(sorted(proxy.labels.items())) if _asks_for_labels(mesh) else ()
-    key = (id(visible), port, proxy.namespace, decorated, labels)
-    shared = _SHARED.setdefault(mesh, {})
-    if key not in shared:
-        shared[key] = (visible, _virtual_hosts(mesh, proxy, visible, port, decorated=decorated))
-    return shared[key][1]
+    labels = tuple(sorted(proxy.labels.items())) if asks_for_labels(mesh) or _routes_ask_for_labels(mesh) else ()
+    key = ("virtual hosts", id(visible), port, proxy.namespace, decorated, labels)
+    return once(mesh, key, visible, lambda: _virtual_hosts(mesh, proxy, visible, port, decorated=decorated))
 
 
-def _asks_for_labels(mesh: Mesh) -> bool:
-    """Whether some object looks at a client's labels, so that sidecars of one namespace may differ."""
-    known = _BY_LABELS.get(mesh)
-    if known is None:
-        known = _BY_LABELS[mesh] = any(rule.spec.workload_selector for rule in mesh.of_kind(DestinationRule)) or any(
-            match.source_labels
-            for found in mesh.of_kind(VirtualService)
-            for rule in found.spec.http or ()
-            for match in rule.match or ()
-        )
-    return known
+def _routes_ask_for_labels(mesh: Mesh) -> bool:
+    """Whether some route looks at a client's labels, so that sidecars of one namespace may differ."""
+
+    def ask() -> bool:
+        rules = (rule for found in mesh.of_kind(VirtualService) for rule in found.spec.http or ())
+        return any(match.source_labels for rule in rules for match in rule.match or ())
+
+    return once(mesh, ("routes by labels",), None, ask)
 
 
 def _virtual_hosts(mesh: Mesh, proxy: Proxy, visible: Scope, port: int, *, decorated: bool) -> list[JsonObject]:
     services = dict(_on_port(visible.services, port))
     scope = RouteScope(mesh=mesh, proxy=proxy, port=port, gateways=frozenset({"mesh"}), services=services, decorated=decorated)
-    taken = _Taken(services)
+    taken = _Taken(mesh, services)
     owners = _owners(visible)
     for found in visible.virtual_services:
         taken.add_virtual_service(found, scope, owners)
@@ -117,7 +107,8 @@ def _owners(visible: Scope) -> Mapping[str, Found]:
 class _Taken:
     """The virtual hosts of one route configuration while they are made: no name and no domain twice."""
 
-    def __init__(self, services: dict[str, Service]) -> None:
+    def __init__(self, mesh: Mesh, services: dict[str, Service]) -> None:
+        self._mesh = mesh
         self.virtual_hosts: list[JsonObject] = []
         self._services = services
         self._left = dict(services)
@@ -151,7 +142,7 @@ class _Taken:
         for service in self._left.values():
             for port in service.ports:
                 if _speaks_http(port.protocol):
-                    self._add_service(service, scope, [default_route(service, port, scope)])
+                    self._add_service(service, scope, default_routes(service, port, scope))
 
     def _split(self, found: Found, owners: Mapping[str, Found]) -> tuple[list[str], list[Service]]:
         """The virtual service's hosts that are no service, and the services that it governs."""
@@ -189,7 +180,8 @@ class _Taken:
             self._domains.add(domain.lower())
             free.append(domain)
         if free:
-            self.virtual_hosts.append(virtual_host(host, port, free, routes))
+            key = ("virtual host", host, port, *free, id(routes))
+            self.virtual_hosts.append(once(self._mesh, key, routes, lambda: virtual_host(host, port, free, routes)))
 
 
 def _speaks_http(protocol: Protocol) -> bool:
