@@ -92,8 +92,9 @@ def callers_of(principal: JsonObject) -> list[Caller]:
         return [caller for each in messages(message(principal, "or_ids"), "ids") for caller in callers_of(each)]
     if "authenticated" in principal:
         return _authenticated(message(principal, "authenticated", "principal_name"))
-    if "metadata" in principal:
-        return _token(message(principal, "metadata"))
+    metadata = message(principal, "sourced_metadata", "metadata_matcher") or message(principal, "metadata")
+    if metadata:
+        return _token(metadata)
     for field in ("direct_remote_ip", "remote_ip", "source_ip"):
         if field in principal:
             return [_address(message(principal, field))]

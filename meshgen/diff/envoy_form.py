@@ -17,6 +17,7 @@ import orjson
 
 from meshgen.json import JsonObject, JsonValue
 from meshgen.trace.fields import message, messages, string
+from meshgen.trace.steps.cluster import cluster_kind
 
 TYPES = {
     "Listener": "envoy.config.listener.v3.Listener",
@@ -62,8 +63,7 @@ def without_inline_endpoints(cluster: JsonObject) -> tuple[JsonObject, JsonObjec
 
     Clusters that resolve names keep theirs: what is written there is not what an admin dump shows.
     """
-    kind = string(cluster, "type", "STATIC")
-    if kind not in ("STATIC", "EDS"):
+    if cluster_kind(cluster) not in ("STATIC", "EDS"):
         return cluster, None
     assignment = message(cluster, "load_assignment")
     rest = {name: value for name, value in cluster.items() if name not in ("load_assignment", "eds_cluster_config")}

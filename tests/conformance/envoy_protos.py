@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Iterator
 from typing import Any, TypeAlias
 
 import orjson
-from google.protobuf import json_format, message
+from google.protobuf import any_pb2, json_format, message, symbol_database
 
 Json: TypeAlias = Any
 """JSON of any shape, as a recording or protobuf has it."""
@@ -24,6 +25,7 @@ _MODULES = (
     "envoy.extensions.access_loggers.filters.cel.v3.cel_pb2",
     "envoy.extensions.access_loggers.open_telemetry.v3.logs_service_pb2",
     "envoy.extensions.clusters.aggregate.v3.cluster_pb2",
+    "envoy.extensions.clusters.dns.v3.dns_cluster_pb2",
     "envoy.extensions.clusters.dynamic_forward_proxy.v3.cluster_pb2",
     "envoy.extensions.compression.gzip.compressor.v3.gzip_pb2",
     "envoy.extensions.filters.http.bandwidth_limit.v3.bandwidth_limit_pb2",
@@ -100,3 +102,24 @@ def canonical_filter(value: Json) -> Json:
 def canonical_socket(value: Json) -> Json:
     """The one form of a transport socket."""
     return canonical(value, _BASE.TransportSocket)
+
+
+def deprecated_fields(value: Json, kind: type[message.Message]) -> set[str]:
+    """The fields of a message, and of all messages in it, that Envoy's protos call deprecated: a running Envoy warns of each."""
+    return set(_deprecated(json_format.Parse(orjson.dumps(value), kind())))
+
+
+def _deprecated(value: message.Message) -> Iterator[str]:
+    if isinstance(value, any_pb2.Any):
+        inner = symbol_database.Default().GetSymbol(value.TypeName())()
+        value.Unpack(inner)
+        value = inner
+    for field, content in value.ListFields():
+        if field.GetOptions().deprecated:
+            yield field.full_name
+        if field.message_type is None:
+            continue
+        if field.message_type.GetOptions().map_entry:
+            content = [each for each in content.values() if isinstance(each, message.Message)]  # noqa: PLW2901 - its values
+        for each in [content] if isinstance(content, message.Message) else content:
+            yield from _deprecated(each)

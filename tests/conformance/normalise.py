@@ -8,6 +8,8 @@ Left out on both sides, each for a reason:
 - `metadata`: where something came from;
 - config sources (`ads`, SDS): a delivery's business;
 - of transport sockets all but certificates, roots and ALPN: `test_envoy_settings.py` compares their contexts whole;
+- fields that Envoy has deprecated and istiod still writes, whose successors meshgen writes: `max_grpc_timeout` and
+  `max_stream_duration.grpc_timeout_header_max`, RBAC's `metadata` and `sourced_metadata`;
 - durations `0.050s` and `0.05s`, int64 as text, empty lists, zero numerators: two spellings of one thing.
 
 Filter chains are a set to Envoy (the most specific match wins), so they are sorted.
@@ -56,13 +58,24 @@ def _value(key: str, value: Json) -> Json:
 
 
 def _object(value: Json) -> Json:
-    found = {key: _field(key, item) for key, item in value.items() if not _is_silent(key, item)}
+    found = {key: _field(key, item) for key, item in with_successors(value).items() if not _is_silent(key, item)}
     _unify_fraction(found)
     _unwrap_single(found)
     if found.get("action") == "ALLOW":
         found.pop("action")
     # What protobuf's JSON leaves out where it has the default.
     return {key: item for key, item in found.items() if item not in ([], "", {}, None, False) or key in _MEANT}
+
+
+def with_successors(value: Json) -> Json:
+    """Deprecated fields in the form that followed them, where both say the same."""
+    if "max_grpc_timeout" in value:
+        value = {**value, "max_stream_duration": {"grpc_timeout_header_max": value["max_grpc_timeout"]}}
+        del value["max_grpc_timeout"]
+    if "filter" in value.get("metadata", {}):
+        value = {**value, "sourced_metadata": {"metadata_matcher": value["metadata"]}}
+        del value["metadata"]
+    return value
 
 
 def _is_silent(key: str, item: Json) -> bool:

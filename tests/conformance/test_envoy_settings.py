@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 
 import pytest
 from envoy_protos import CLUSTER, LOAD_ASSIGNMENT, Json, canonical, canonical_filter, canonical_socket
+from normalise import with_successors
 from oracle import PROXIES, linked, load_recorded
 
 from meshgen.emit.envoy.clusters import clusters
@@ -147,6 +148,7 @@ def _security(entry: Json) -> Json:
 def _unwrapped(value: Json) -> Json:
     """An OR of one thing is that thing: istiod wraps most fields of one value, but not those of tokens."""
     if isinstance(value, Mapping):
+        value = with_successors(value)
         ids = value["or_ids"]["ids"] if set(value) == {"or_ids"} else ()
         return _unwrapped(ids[0]) if len(ids) == 1 else {key: _unwrapped(item) for key, item in value.items()}
     return [_unwrapped(item) for item in value] if isinstance(value, list) else value

@@ -15,7 +15,7 @@ import jsonschema
 import kubernetes_validate
 import pytest
 import yaml
-from envoy_protos import BOOTSTRAP, CLUSTER, LISTENER, LOAD_ASSIGNMENT, ROUTES, SECRET, canonical
+from envoy_protos import BOOTSTRAP, CLUSTER, LISTENER, LOAD_ASSIGNMENT, ROUTES, SECRET, canonical, deprecated_fields
 from validation import real_files, refusal, with_real_files
 
 from meshgen.diagnostics import Origin
@@ -273,6 +273,12 @@ def test_envoys_own_protos_read_every_resource_and_bootstrap(name: str):
                 canonical(resource, message)
         canonical(static_bootstrap(snapshot, BootstrapOptions()), BOOTSTRAP)
         canonical(filesystem_bootstrap(snapshot, "/etc/meshgen/envoy"), BOOTSTRAP)
+
+
+@pytest.mark.parametrize("name", SOUND)
+def test_no_field_is_one_that_envoy_has_deprecated(name: str):
+    found = {field for snapshot in snapshots(name) for field in deprecated_fields(static_bootstrap(snapshot), BOOTSTRAP)}
+    assert found == set()
 
 
 @pytest.mark.envoy

@@ -109,11 +109,20 @@ def direct_response(wanted: HTTPDirectResponse) -> JsonObject:
     return found
 
 
+def timeouts(timeout: str) -> JsonObject:
+    """How long a route's requests may take; zero is for ever, where Envoy's own would be 15 s.
+
+    A gRPC client's own deadline (`grpc-timeout`) holds within it, as with `max_grpc_timeout`, which istiod writes and Envoy has
+    deprecated for `max_stream_duration`.
+    """
+    return {"timeout": timeout, "max_stream_duration": {"grpc_timeout_header_max": timeout}}
+
+
 def _route(rule: HTTPRoute, changes: HeaderChanges, scope: RouteScope) -> JsonObject:
     """A `RouteAction`. Istio sets no timeout unless asked, so zero must be said: Envoy's own would be 15 s."""
     timeout = duration_to_envoy(rule.timeout) if rule.timeout else "0s"
     destinations = rule.route or ()
-    found: JsonObject = {"timeout": timeout, "max_grpc_timeout": timeout, **_rewrite(rule.rewrite)}
+    found: JsonObject = {**timeouts(timeout), **_rewrite(rule.rewrite)}
     authority = (rule.rewrite.authority if rule.rewrite else None) or changes.authority
     fields = changes.fields
     if len(destinations) == 1:

@@ -14,6 +14,7 @@ from typing import Final
 import orjson
 
 from meshgen.emit.envoy.clusters import is_strict
+from meshgen.emit.envoy.dns import with_dns_cluster_type
 from meshgen.emit.envoy.locality import split_locality
 from meshgen.emit.envoy.names import parse_outbound
 from meshgen.emit.envoy.patch_values import merged
@@ -162,7 +163,7 @@ def _with_endpoints(cluster: JsonObject, endpoints: Mapping[str, JsonObject], do
         endpoint["metadata"] = {"filter_metadata": {"envoy.transport_socket_match": {"tlsMode": "istio"}}}
     stand_in: JsonObject = {"cluster_name": name, "endpoints": [{"lb_endpoints": [endpoint]}]}
     resolved: JsonObject = {"type": "STRICT_DNS", "dns_lookup_family": "V4_PREFERRED", "load_assignment": stand_in}
-    return _without_unused_sockets({**kept, **resolved})
+    return with_dns_cluster_type(_without_unused_sockets({**kept, **resolved}))
 
 
 def _without_unused_sockets(cluster: JsonObject) -> JsonObject:

@@ -6,7 +6,7 @@ from collections.abc import Hashable, Iterable, Iterator
 from typing import Final
 
 from meshgen.emit.envoy import sources
-from meshgen.emit.envoy.actions import RouteScope, action, destination_port
+from meshgen.emit.envoy.actions import RouteScope, action, destination_port, timeouts
 from meshgen.emit.envoy.extension import metadata
 from meshgen.emit.envoy.filters import cors, fault
 from meshgen.emit.envoy.hash_policy import consistent_hash, hash_policy
@@ -21,7 +21,7 @@ from meshgen.mesh import Port, Service
 
 Found = IstioObject[VirtualService]
 
-NO_TIMEOUT: Final[JsonObject] = {"timeout": "0s", "max_grpc_timeout": "0s"}
+NO_TIMEOUT: Final = timeouts("0s")
 
 
 def http_routes(found: Found, scope: RouteScope) -> list[JsonObject]:

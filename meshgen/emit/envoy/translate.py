@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from meshgen.diagnostics import Diagnostic, sort_diagnostics
 from meshgen.emit.envoy.clusters import clusters
 from meshgen.emit.envoy.custom_bootstrap import custom_bootstrap
+from meshgen.emit.envoy.dns import with_dns_cluster_type
 from meshgen.emit.envoy.endpoints import load_assignments
 from meshgen.emit.envoy.gateway_listeners import GatewayListeners
 from meshgen.emit.envoy.gateway_routes import GatewayRoutes
@@ -42,12 +43,13 @@ def emit_envoy(mesh: Mesh, proxy: Proxy) -> tuple[Snapshot, tuple[Diagnostic, ..
         listeners, routes = _sidecar(mesh, view)
     emitted = Resources(listeners=tuple(listeners), routes=tuple(routes), clusters=clusters(mesh, view))
     resources = patched(emitted, mesh.envoy_filters(proxy), proxy)
+    all_clusters = [with_dns_cluster_type(cluster) for cluster in resources.clusters]
     bootstrap, left_out = custom_bootstrap(mesh, proxy)
     snapshot = Snapshot(
         proxy=proxy,
         listeners=_by_name(resources.listeners),
         routes=_by_name(resources.routes),
-        clusters=_by_name(resources.clusters),
+        clusters=_by_name(all_clusters),
         endpoints=load_assignments(mesh, view),
         bootstrap=bootstrap,
         secrets=secrets(mesh, resources.listeners, resources.clusters),

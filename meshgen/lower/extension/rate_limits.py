@@ -24,6 +24,7 @@ GLOBAL: Final = "envoy.filters.http.ratelimit"
 _LOCAL_TYPE: Final = "envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit"
 _GLOBAL_TYPE: Final = "envoy.extensions.filters.http.ratelimit.v3.RateLimit"
 
+_EMBEDDED: Final = IstioVersion(1, 26)  # Envoy 1.34: rules in the local filter; it warns of those that stand with routes
 _DYNAMIC: Final = IstioVersion(1, 26)  # Envoy 1.34: a bucket for each value that comes
 _QUERY_PARAMETERS: Final = IstioVersion(1, 27)  # Envoy 1.35: `query_parameters`
 
@@ -35,13 +36,16 @@ Entry = tuple[str, str]
 def local_patches(place: Place, limit: LocalRateLimit) -> Iterator[EnvoyConfigObjectPatch]:
     """The filter, the rules that its descriptors need, and the limits of single routes."""
     _check_target(place, limit)
-    rules = _rules(limit.limits, limit.stage)
+    embeds = place.index.target >= _EMBEDDED
+    rules = _rules(limit.limits, None if embeds else limit.stage)
     config = _local_config(limit, limit.limit, limit.limits)
+    if embeds and rules:
+        config["rate_limits"] = rules
     beside, position = place.beside
     for where in place.listeners("inbound"):
         value: JsonObject = {"name": LOCAL, "typed_config": typed(_LOCAL_TYPE, config)}
         yield patches.insert_http_filter(where, value, beside=beside, position=position)
-        if rules:
+        if rules and not embeds:
             yield patches.merge_virtual_host(_of_tables(where), {"rate_limits": rules}, Table())
         for name, rate in (limit.routes or {}).items():
             own: JsonObject = {LOCAL: typed(_LOCAL_TYPE, _local_config(limit, rate, None))}

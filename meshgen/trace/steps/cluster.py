@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from meshgen.trace.decision import Endpoint
-from meshgen.trace.fields import integer, message, messages, number, string
+from meshgen.trace.fields import boolean, integer, message, messages, number, string, typed_config
 from meshgen.trace.source import source_of
 
 if TYPE_CHECKING:
     from meshgen.json import JsonObject
     from meshgen.trace.walk import Walk
 
+_DNS_CLUSTER = "envoy.extensions.clusters.dns.v3.DnsCluster"
 _UNHEALTHY = frozenset({"UNHEALTHY", "DRAINING", "TIMEOUT"})
 
 
@@ -33,9 +34,7 @@ def find_upstream(walk: Walk, name: str) -> Upstream:
     if cluster is None:
         walk.note("cluster", name, "no such cluster")
         return Upstream(name=name, failure="no such cluster", is_missing=True)
-    kind = string(cluster, "type", "STATIC")
-    if "cluster_type" in cluster:
-        kind = string(message(cluster, "cluster_type"), "name")
+    kind = cluster_kind(cluster)
     endpoints = _endpoints(walk, cluster, kind, name)
     unknown = kind == "EDS" and not endpoints and (not walk.config.endpoints_known or name in walk.config.unlisted)
     failure = "" if unknown else _why_not_served(kind, endpoints)
@@ -43,6 +42,17 @@ def find_upstream(walk: Walk, name: str) -> Upstream:
     reason = failure or ("to the original destination" if kind == "ORIGINAL_DST" else counted)
     walk.note("cluster", name, f"{kind}: {reason}", source=source_of(cluster))
     return Upstream(name=name, kind=kind, endpoints=endpoints, failure=failure)
+
+
+def cluster_kind(cluster: JsonObject) -> str:
+    """Envoy's `type`, also where the cluster that resolves names has its settings in an extension; else the extension's name."""
+    extension = message(cluster, "cluster_type")
+    if not extension:
+        return string(cluster, "type", "STATIC")
+    name, settings = typed_config(extension)
+    if name != _DNS_CLUSTER:
+        return string(extension, "name")
+    return "LOGICAL_DNS" if boolean(settings, "all_addresses_in_single_endpoint") else "STRICT_DNS"
 
 
 def _count(endpoints: tuple[Endpoint, ...]) -> str:

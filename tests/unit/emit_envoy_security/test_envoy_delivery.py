@@ -18,6 +18,7 @@ from meshgen.emit.envoy.delivery import Delivery, file_name, files, rank
 from meshgen.emit.envoy.limits import delivery_limits, limits
 from meshgen.emit.envoy.translate import emit_envoy
 from meshgen.mesh import Capture, Mesh, Proxy
+from meshgen.trace.steps.cluster import cluster_kind
 
 SUBSETS = """
 ---
@@ -91,7 +92,7 @@ def test_envoys_protos_read_every_bootstrap_and_every_file(case: str, name: str)
 def test_a_service_without_a_known_endpoint_is_resolved_by_its_name():
     found = cluster(static(CATALOG))
     address = found["load_assignment"]["endpoints"][0]["lb_endpoints"][0]["endpoint"]["address"]["socket_address"]
-    assert (found["type"], address) == ("STRICT_DNS", {"address": "catalog.shop.svc.cluster.local", "port_value": 8000})
+    assert (cluster_kind(found), address) == ("STRICT_DNS", {"address": "catalog.shop.svc.cluster.local", "port_value": 8000})
     assert "transport_socket_matches" not in found
 
 

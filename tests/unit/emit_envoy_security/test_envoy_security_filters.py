@@ -81,7 +81,7 @@ def test_a_service_account_without_a_namespace_is_of_the_policys_own():
 )
 def test_a_request_principal_is_issuer_and_subject_split_at_the_last_slash(value: str, issuer: Json, subject: Json):
     claims = _first(principal(f"{{requestPrincipals: ['{value}']}}"))["and_ids"]["ids"]
-    assert [claim["metadata"]["value"]["string_match"] for claim in claims] == [issuer, subject]
+    assert [claim["sourced_metadata"]["metadata_matcher"]["value"]["string_match"] for claim in claims] == [issuer, subject]
 
 
 def test_both_address_families_are_single_hosts_without_a_length():
@@ -99,7 +99,8 @@ def test_an_unknown_condition_makes_its_rule_void_and_so_an_allow_policy_deny():
 def test_metadata_of_other_filters_can_be_a_condition():
     key = "experimental.envoy.filters.http.wasm[role]"
     found = policies(policy(f"[{{when: [{{key: '{key}', values: ['[admin]', user]}}]}}]"))["ns[shop]-policy[p]-rule[0]"]
-    matchers = [entry["metadata"] for entry in found["permissions"][0]["and_rules"]["rules"][0]["or_rules"]["rules"]]
+    rules = found["permissions"][0]["and_rules"]["rules"][0]["or_rules"]["rules"]
+    matchers = [entry["sourced_metadata"]["metadata_matcher"] for entry in rules]
     assert {entry["filter"] for entry in matchers} == {"envoy.filters.http.wasm"}
     assert "list_match" in matchers[0]["value"]
     assert matchers[1]["value"] == {"string_match": {"exact": "user"}}

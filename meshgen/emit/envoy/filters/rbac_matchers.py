@@ -111,9 +111,14 @@ def _dynamic_metadata(key: str) -> Callable[[str], JsonObject]:
             wanted: JsonObject = {"list_match": {"one_of": {"string_match": string_match(value[1:-1])}}}
         else:
             wanted = {"string_match": string_match(value)}
-        return {"metadata": {"filter": name, "path": [{"key": path}], "value": wanted}}
+        return _metadata({"filter": name, "path": [{"key": path}], "value": wanted})
 
     return match
+
+
+def _metadata(matcher: JsonObject) -> JsonObject:
+    """Dynamic metadata, in the form that followed `metadata` (istiod still writes that one)."""
+    return {"sourced_metadata": {"metadata_matcher": matcher}}
 
 
 # --- principals -----------------------------------------------------------------------------------------------------
@@ -152,7 +157,7 @@ def _trust_domain(value: str) -> JsonObject:
 
 def _claim(path: Sequence[str], value: JsonObject) -> JsonObject:
     keys: list[JsonValue] = [{"key": key} for key in ("payload", *path)]
-    return {"metadata": {"filter": _JWT, "path": keys, "value": value}}
+    return _metadata({"filter": _JWT, "path": keys, "value": value})
 
 
 def _request_principal(value: str) -> JsonObject:
