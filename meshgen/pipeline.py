@@ -249,8 +249,9 @@ def all_proxies(mesh: Mesh, project: Project | None) -> tuple[Proxy, ...]:
     named = [_named_proxy(target) for target in project.targets.proxies] if project is not None else []
     derived = (proxy for proxy in derive_proxies(mesh) if not any(_stands_for(other, proxy) for other in named))
     proxies = {proxy.id: proxy for proxy in (*derived, *named)}
-    version = (project or Project()).targets.istio
-    return tuple(replace(proxies[key], istio_version=version) for key in sorted(proxies))
+    made_for = (project or Project()).targets
+    istio, envoy = made_for.istio, made_for.envoy_version
+    return tuple(replace(proxies[key], istio_version=istio, envoy_version=envoy) for key in sorted(proxies))
 
 
 def _stands_for(named: Proxy, derived: Proxy) -> bool:

@@ -1,4 +1,4 @@
-"""Writes the generated pages under docs/: the codes, the command line, the intent language, the coverage of Istio.
+"""Writes the generated pages under docs/: codes, command line, intent language, coverage of Istio, releases of Envoy.
 
 And the types of the Python API, `meshgen/__init__.pyi`.
 
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from envoy_versions_page import versions_page
 from istio_coverage import coverage_page
 from public_stubs import stub
 
@@ -113,7 +114,13 @@ def _first_sentence(definition: dict[str, Any]) -> str:
 def main() -> int:
     """Writes the pages; with --check only says which are out of date."""
     stale = []
-    pages = {"codes.md": codes_page(), "cli.md": cli_page(), "intent.md": intent_page(), "istio-coverage.md": coverage_page()}
+    pages = {
+        "codes.md": codes_page(),
+        "cli.md": cli_page(),
+        "envoy-versions.md": versions_page(),
+        "intent.md": intent_page(),
+        "istio-coverage.md": coverage_page(),
+    }
     targets = {DOCS / name: HEAD + text for name, text in pages.items()} | {PYTHON: stub()}
     for target, text in targets.items():
         if not target.exists() or target.read_text() != text:

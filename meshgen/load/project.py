@@ -11,7 +11,9 @@ from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
 from meshgen.diagnostics import Diagnostic, JsonPath, Origin, did_you_mean
+from meshgen.diagnostics.catalogue.envoy_versions import UNKNOWN_ENVOY
 from meshgen.diagnostics.catalogue.project import INVALID_PROJECT, UNKNOWN_ENVIRONMENT, UNKNOWN_PROJECT_FIELD, UNKNOWN_TARGET
+from meshgen.envoy_version import EnvoyVersion, envoy_of_istio, nearest_envoy, parse_envoy_version
 from meshgen.istio.versions import DEFAULT_TARGET, NEWEST, OLDEST, IstioVersion, is_known, parse_version
 from meshgen.load.document import Document
 from meshgen.load.yaml import parse_documents
@@ -150,16 +152,37 @@ def _version(text: str) -> str:
 Version = Annotated[str, AfterValidator(_version)]
 
 
+def _envoy_version(text: str) -> str:
+    version = parse_envoy_version(text)
+    if version is None:
+        raise ValueError("a version is two or three numbers, as `1.40` or `1.40.0`; write it in quotes")
+    nearest = nearest_envoy(version)
+    if nearest != version:
+        context = {"release": version.release, "nearest": nearest.release}
+        raise PydanticCustomError("unknown_envoy", "meshgen does not know Envoy {release}", context)
+    return str(version)
+
+
+EnvoyRelease = Annotated[str, AfterValidator(_envoy_version)]
+
+
 class Targets(_Model):
-    """The version and the proxies that the output is made for."""
+    """The versions and the proxies that the output is made for."""
 
     istio: Version = str(DEFAULT_TARGET)  # which kinds and fields there are; what `proxyVersion` is compared with
+    envoy: EnvoyRelease | None = None  # the Envoys that read the Envoy output; by default those that this Istio carries
     proxies: list[ProxyTarget] = Field(default_factory=list)
 
     @property
     def version(self) -> IstioVersion:
         """The release of Istio, to compare."""
         return parse_version(self.istio) or DEFAULT_TARGET
+
+    @property
+    def envoy_version(self) -> EnvoyVersion:
+        """The release of Envoy, to compare: the one that is named, else the one that the release of Istio carries."""
+        named = parse_envoy_version(self.envoy) if self.envoy is not None else None
+        return named or envoy_of_istio(self.version)
 
 
 class Defaults(_Model):
@@ -243,6 +266,8 @@ def _findings(error: ValidationError, document: Document) -> Iterator[Diagnostic
         elif found["type"] == "unknown_target":
             hint = f'write a release from "{OLDEST.release}" to "{NEWEST.release}"'
             yield UNKNOWN_TARGET.at(origin, found["msg"], help=hint)
+        elif found["type"] == "unknown_envoy":
+            yield UNKNOWN_ENVOY.at(origin, found["msg"], help=f'write `"{found["ctx"]["nearest"]}"`, the nearest that it knows')
         else:
             yield INVALID_PROJECT.at(origin, f"`{field}`: {_message(found['msg'], found.get('ctx', {}))}")
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from meshgen.diagnostics import UNKNOWN, Origin
+from meshgen.envoy_version import NEWEST_ENVOY, EnvoyVersion
 from meshgen.istio.versions import DEFAULT_TARGET
 
 
@@ -42,6 +43,7 @@ class Proxy:
     network: str = ""
     capture: Capture = Capture.IPTABLES
     istio_version: str = str(DEFAULT_TARGET)
+    envoy_version: EnvoyVersion = NEWEST_ENVOY
     origin: Origin = field(default=UNKNOWN, compare=False)
 
     @property

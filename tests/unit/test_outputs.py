@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
+import pytest
 import yaml
 
 from meshgen.diagnostics import Diagnostic
+from meshgen.envoy_version import EnvoyVersion
 from meshgen.outputs import delivery_tree
 from meshgen.pipeline import compile_project
 
@@ -66,12 +68,14 @@ def test_a_mesh_that_sets_nothing_of_istiod_gives_no_helm_values(tmp_path: Path)
     assert delivered(tmp_path, "{}", MESH + "{mtls: strict}\n") == ({}, [])
 
 
-def test_every_proxy_has_the_istio_version_that_the_project_targets(tmp_path: Path):
+@pytest.mark.parametrize(("envoy", "carried"), [("", EnvoyVersion(1, 38)), ("envoy: '1.37.2', ", EnvoyVersion(1, 37, 2))])
+def test_every_proxy_has_the_versions_that_the_project_targets(envoy: str, carried: EnvoyVersion, tmp_path: Path):
     (tmp_path / "mesh").mkdir()
     catalog = "{ports: [80], workload: {selector: {app: catalog}}}"
     text = f"apiVersion: meshgen/v1\nkind: Service\nmetadata: {{name: catalog}}\nspec: {catalog}\n"
     (tmp_path / "mesh" / "shop.yaml").write_text(text)
-    spec = "{targets: {istio: '1.30.2', proxies: [{name: edge, role: gateway, labels: {istio: edge}}]}}"
+    spec = f"{{targets: {{istio: '1.30.2', {envoy}proxies: [{{name: edge, role: gateway, labels: {{istio: edge}}}}]}}}}"
     (tmp_path / "meshgen.yaml").write_text(f"apiVersion: meshgen/v1\nkind: Project\nspec: {spec}\n")
     proxies = compile_project(tmp_path).proxies
     assert [(proxy.id, proxy.istio_version) for proxy in proxies] == [("default/catalog", "1.30.2"), ("default/edge", "1.30.2")]
+    assert {proxy.envoy_version for proxy in proxies} == {carried}

@@ -9,6 +9,7 @@ from meshgen.diagnostics.catalogue import (
     clusters,
     delivery,
     edge,
+    envoy_versions,
     extension,
     gateway,
     link,
@@ -49,6 +50,7 @@ AREAS = (
     live,
     adopt,
     backend,
+    envoy_versions,
 )
 
 _ALL = [value for area in AREAS for value in vars(area).values() if isinstance(value, Code)]

@@ -96,6 +96,8 @@ def spec(text: str) -> list[tuple[str, tuple[str | int, ...], str]]:
         ("{targets: {istio: 1.31}}", "MG0081", ("spec", "targets", "istio"), ""),
         ("{targets: {istio: latest}}", "MG0081", ("spec", "targets", "istio"), ""),
         ('{targets: {istio: "1.23.4"}}', "MG0084", ("spec", "targets", "istio"), 'write a release from "1.24" to "1.32"'),
+        ('{targets: {envoy: "1.31"}}', "MG0930", ("spec", "targets", "envoy"), 'write `"1.36"`, the nearest that it knows'),
+        ('{targets: {envoy: "2.0.1"}}', "MG0930", ("spec", "targets", "envoy"), 'write `"1.40"`, the nearest that it knows'),
         ('{targets: {istio: "2.0"}}', "MG0084", ("spec", "targets", "istio"), 'write a release from "1.24" to "1.32"'),
         ('{targets: {istio: "1.\u0663"}}', "MG0081", ("spec", "targets", "istio"), ""),
         ("{defaults: {namespace: Shop}}", "MG0081", ("spec", "defaults", "namespace"), ""),

@@ -9,6 +9,7 @@ import msgspec
 
 from meshgen.emit.envoy.filters.rbac import HTTP_RBAC, NETWORK_RBAC, rbac_filter, rbac_rules
 from meshgen.emit.envoy.names import TYPE, outbound_cluster
+from meshgen.emit.envoy.versions import ZERO_CHECK_TIMEOUT
 from meshgen.istio.authorization_policy import AuthorizationPolicy
 from meshgen.istio.mesh_config import MeshConfig
 from meshgen.istio.mesh_defaults import providers_by_name
@@ -19,6 +20,8 @@ from meshgen.values import duration_to_envoy
 
 _PREFIX: Final = "istio-ext-authz-"
 _SHADOW: Final = "istio_ext_authz_"
+# As long as Envoy's clock goes: 292 years.
+_LONGEST: Final = "9223372035s"
 # What istiod appends where a provider is missing or invalid: the requests that the policy picks are refused.
 _BROKEN: Final = "-deny-due-to-bad-CUSTOM-action"
 
@@ -88,7 +91,7 @@ def _filters(mesh: Mesh, proxy: Proxy, *, tcp: bool) -> Iterator[JsonObject]:
         elif provider.envoy_ext_authz_grpc is not None or not tcp:
             rules = rbac_rules(policies, "DENY", mesh.config, tcp=tcp, prefix=prefix)
             yield rbac_filter({"shadow_rules": rules, "shadow_rules_stat_prefix": _SHADOW}, tcp=tcp)
-            yield _network(provider, prefix) if tcp else _http(provider, prefix)
+            yield _network(provider, prefix, proxy) if tcp else _http(provider, prefix, proxy)
 
 
 def _by_provider(mesh: Mesh, proxy: Proxy) -> dict[str, list[IstioObject[AuthorizationPolicy]]]:
@@ -120,10 +123,12 @@ def _declared(config: MeshConfig, name: str) -> Provider | None:
 
 
 # --- the filters ----------------------------------------------------------------------------------------------------
-def _http(provider: Provider, prefix: str) -> JsonObject:
+def _http(provider: Provider, prefix: str, proxy: Proxy) -> JsonObject:
     authorizer = provider.envoy_ext_authz_http or provider.envoy_ext_authz_grpc
     assert authorizer is not None  # noqa: S101 - find_provider gives none without
-    service = {"http_service": _http_service(authorizer)} if provider.envoy_ext_authz_http else _grpc_service(authorizer)
+    timeout = _timeout(authorizer, proxy)
+    is_http = provider.envoy_ext_authz_http is not None
+    service = {"http_service": _http_service(authorizer, timeout)} if is_http else _grpc_service(authorizer, timeout)
     body = authorizer.include_request_body_in_check
     status = int(authorizer.status_on_error or 0)
     headers = authorizer.include_request_headers_in_check or authorizer.include_headers_in_check
@@ -139,13 +144,13 @@ def _http(provider: Provider, prefix: str) -> JsonObject:
     return {"name": "envoy.filters.http.ext_authz", "typed_config": drop_none(config)}
 
 
-def _network(provider: Provider, prefix: str) -> JsonObject:
+def _network(provider: Provider, prefix: str, proxy: Proxy) -> JsonObject:
     authorizer = provider.envoy_ext_authz_grpc
     assert authorizer is not None  # noqa: S101 - checked by the caller
     config: JsonObject = {
         "@type": f"{TYPE}envoy.extensions.filters.network.ext_authz.v3.ExtAuthz",
         "stat_prefix": "tcp.",
-        **_grpc_service(authorizer),
+        **_grpc_service(authorizer, _timeout(authorizer, proxy)),
         **_shared(authorizer, NETWORK_RBAC, prefix),
     }
     return {"name": "envoy.filters.network.ext_authz", "typed_config": config}
@@ -162,16 +167,21 @@ def _shared(authorizer: Authorizer, rbac: str, prefix: str) -> JsonObject:
     return shared | ({"failure_mode_allow": True} if authorizer.fail_open else {})
 
 
-def _grpc_service(authorizer: Authorizer) -> JsonObject:
+def _timeout(authorizer: Authorizer, proxy: Proxy) -> str:
+    timeout = duration_to_envoy(authorizer.timeout)
+    return _LONGEST if timeout == "0s" and not ZERO_CHECK_TIMEOUT.holds_in(proxy.envoy_version) else timeout
+
+
+def _grpc_service(authorizer: Authorizer, timeout: str) -> JsonObject:
     grpc: JsonObject = {"cluster_name": authorizer.cluster, "authority": authorizer.host}
-    return {"grpc_service": {"envoy_grpc": grpc, "timeout": duration_to_envoy(authorizer.timeout)}}
+    return {"grpc_service": {"envoy_grpc": grpc, "timeout": timeout}}
 
 
-def _http_service(authorizer: Authorizer) -> JsonObject:
+def _http_service(authorizer: Authorizer, timeout: str) -> JsonObject:
     uri: JsonObject = {
         "uri": f"http://{authorizer.host}",
         "cluster": authorizer.cluster,
-        "timeout": duration_to_envoy(authorizer.timeout),
+        "timeout": timeout,
     }
     added: list[JsonValue] = [
         {"key": key, "value": value} for key, value in sorted(authorizer.include_additional_headers_in_check.items())
