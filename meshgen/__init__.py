@@ -42,6 +42,7 @@ _PARTS = {
     "canary": "Canary CanaryStep Stickiness",
     "cluster": "Cluster ClusterAuthority EastWest",
     "core_objects": "CoreObjects CoreService CoreServiceAccount",
+    "expectation": "DecidedBy Expect ExpectedFault ExpectedMirror ExpectedRetries",
     "external_service": "ExternalEndpoint ExternalService TlsOrigination",
     "gateway": "CertificateFiles Gateway GatewayWorkload Listener ServerTls",
     "gateway_deployment": "Autoscaling DisruptionBudget GatewayDeployment GatewayPort GatewayService Resources",
@@ -85,6 +86,7 @@ _PARTS = {
         " TcpConnections TcpKeepalive Traffic Tunnel Warmup ZoneAware"
     ),
     "traffic_policy": "TrafficPolicy",
+    "traffic_test": "Sender Token TrafficRequest TrafficRow TrafficTest",
     "virtual_machines": "GrpcProbe HttpProbe Join Machine MachineService MachineTemplate Probe TcpProbe VirtualMachines",
 }
 _MODULES = {

@@ -16,9 +16,6 @@ from meshgen.intent.kinds import KINDS
 from meshgen.intent.place import place_in
 from meshgen.json import JsonObject
 
-LATER = ("TrafficTest",)
-"""Kinds of the intent language that this release does not have yet."""
-
 I_co = TypeVar("I_co", bound=Intent, covariant=True)
 
 
@@ -150,10 +147,6 @@ def _unknown_kind(document: Written) -> Diagnostic:
         place = origin_in(document.origin, document.origins, ("apiVersion",))
         return codes.UNKNOWN_KIND.at(place, f"meshgen has no API version `{version}`", help=f"write `{API_VERSION}`")
     place = origin_in(document.origin, document.origins, place_in(document.value, ("kind",)))
-    if kind in LATER:
-        return codes.NOT_SUPPORTED_YET.at(
-            place, f"the kind `{kind}` is not supported yet", help="write the Istio objects beside the intent"
-        )
     known = f"the kinds are {', '.join(f'`{name}`' for name in KINDS)}"
     if not isinstance(kind, str):
         return codes.UNKNOWN_KIND.at(place, "`kind` is missing", help=known)

@@ -23,6 +23,7 @@ _MODULES = {
     "Sidecar": "sidecar",
     "Telemetry": "telemetry",
     "TrafficPolicy": "traffic_policy",
+    "TrafficTest": "traffic_test",
     "VirtualMachines": "virtual_machines",
 }
 

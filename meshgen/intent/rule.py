@@ -39,7 +39,7 @@ def _expand_split(value: Any) -> Any:  # noqa: ANN401 (a stranger's value)
     return value
 
 
-def _fold_split(shares: tuple[Share, ...], long: JsonValue) -> JsonValue:
+def fold_split(shares: tuple[Share, ...], long: JsonValue) -> JsonValue:
     """`{v1: 90, v2: 10}`, where each share is a text and a weight."""
     texts = [share.text() for share in shares]
     if None in texts or len(set(texts)) < len(texts):
@@ -47,7 +47,8 @@ def _fold_split(shares: tuple[Share, ...], long: JsonValue) -> JsonValue:
     return {str(text): share.weight for text, share in zip(texts, shares, strict=True)}
 
 
-def _hundred(shares: tuple[Share, ...]) -> tuple[Share, ...]:
+def hundred(shares: tuple[Share, ...]) -> tuple[Share, ...]:
+    """The shares; raises where they do not add up to 100."""
     total = sum(share.weight for share in shares)
     if total != 100:
         raise broken(f"the weights of the split add up to {total}, not to 100", kind="split")
@@ -56,10 +57,10 @@ def _hundred(shares: tuple[Share, ...]) -> tuple[Share, ...]:
 
 Split: TypeAlias = Annotated[
     Many[Share],
-    AfterValidator(_hundred),
+    AfterValidator(hundred),
     Short(
         expand=_expand_split,
-        fold=_fold_split,
+        fold=fold_split,
         schema={
             "type": "object",
             "additionalProperties": {"type": "integer", "minimum": 0, "maximum": 100},

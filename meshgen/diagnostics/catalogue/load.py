@@ -247,24 +247,6 @@ hold public keys alone.
 """,
 )
 
-NOT_SUPPORTED_YET = Code(
-    number="MG0057",
-    slug="not-supported-yet",
-    severity=Severity.ERROR,
-    title="the intent language knows this, and this release does not make it yet",
-    page="""
-The word is part of the language, but nothing would come of it in this release. meshgen says so rather than leave it out in
-silence.
-
-```yaml
-kind: TrafficTest
-metadata: {name: smoke, namespace: shop}
-```
-
-Use what the help names, or write the objects natively beside the intent.
-""",
-)
-
 NOT_FORMATTED = Code(
     number="MG0044",
     slug="not-formatted",

@@ -292,12 +292,6 @@ def test_every_mistake_of_a_document_is_found_in_one_run():
     [
         ("apiVersion: meshgen/v1\nkind: Servce", "MG0050", "meshgen has no kind `Servce`", "did you mean `Service`?"),
         ("apiVersion: meshgen/v2\nkind: Service", "MG0050", "meshgen has no API version `meshgen/v2`", "write `meshgen/v1`"),
-        (
-            "apiVersion: meshgen/v1\nkind: TrafficTest",
-            "MG0057",
-            "the kind `TrafficTest` is not supported yet",
-            "write the Istio objects beside the intent",
-        ),
     ],
 )
 def test_a_kind_that_does_not_exist_is_named(head: str, code: str, message: str, help: str):
