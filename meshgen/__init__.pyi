@@ -21,6 +21,7 @@ from meshgen.intent import canary as _canary
 from meshgen.intent import cluster as _cluster
 from meshgen.intent import core_objects as _core_objects
 from meshgen.intent import envoy as _envoy
+from meshgen.intent import expectation as _expectation
 from meshgen.intent import extension as _extension
 from meshgen.intent import external_service as _external_service
 from meshgen.intent import gateway as _gateway
@@ -48,6 +49,7 @@ from meshgen.intent import target as _target
 from meshgen.intent import telemetry as _telemetry
 from meshgen.intent import traffic as _traffic
 from meshgen.intent import traffic_policy as _traffic_policy
+from meshgen.intent import traffic_test as _traffic_test
 from meshgen.intent import virtual_machines as _virtual_machines
 from meshgen.intent.mesh_providers import Authorizer as Authorizer
 from meshgen.intent.mesh_providers import Collector as Collector
@@ -99,6 +101,7 @@ __all__ = [
     "Cors",
     "Dashboards",
     "Datadog",
+    "DecidedBy",
     "DefaultProviders",
     "Delay",
     "Delegate",
@@ -112,6 +115,10 @@ __all__ = [
     "Endpoint",
     "Envoy",
     "EnvoyFilterConfig",
+    "Expect",
+    "ExpectedFault",
+    "ExpectedMirror",
+    "ExpectedRetries",
     "ExportDefaults",
     "ExtendedTraffic",
     "Extension",
@@ -227,6 +234,7 @@ __all__ = [
     "RuleMirror",
     "SecretServer",
     "Selector",
+    "Sender",
     "ServerTls",
     "Service",
     "Share",
@@ -255,11 +263,15 @@ __all__ = [
     "TlsOrigination",
     "TlsRule",
     "TlsVersions",
+    "Token",
     "TokenHeader",
     "Tracing",
     "Traffic",
     "TrafficDefaults",
     "TrafficPolicy",
+    "TrafficRequest",
+    "TrafficRow",
+    "TrafficTest",
     "TrustAnchor",
     "Tuning",
     "Tunnel",
@@ -662,6 +674,9 @@ class Dashboards(_observability.Dashboards):
 class Datadog(_mesh_providers.Datadog):
     def __init__(self, *, service: str, port: int, max_tag_length: int | None = ...) -> None: ...
 
+class DecidedBy(_expectation.DecidedBy):
+    def __init__(self, *, policy: str, rule: int | None = ...) -> None: ...
+
 class DefaultProviders(_mesh_settings.DefaultProviders):
     def __init__(
         self,
@@ -749,6 +764,65 @@ class EnvoyFilterConfig(_envoy.EnvoyFilterConfig):
         before: str | None = ...,
         after: str | None = ...,
         first: Literal[True] | None = ...,
+    ) -> None: ...
+
+class Expect(_expectation.Expect):
+    def __init__(
+        self,
+        *,
+        outcome: Literal[
+            "allowed",
+            "denied",
+            "unauthorized",
+            "noRoute",
+            "unavailable",
+            "closed",
+            "redirected",
+            "answered",
+            "aborted",
+            "passedThrough",
+        ]
+        | None = ...,
+        by: _expectation.DecidedBy | str | Mapping[str, Any] | None = ...,
+        to: str | Mapping[str, Any] | Sequence[_rule.Share | str | Mapping[str, Any]] | None = ...,
+        tolerance: float | str | None = ...,
+        through: str | Sequence[str] | None = ...,
+        status: int | None = ...,
+        location: str | None = ...,
+        body: str | None = ...,
+        path: _leaves.StringMatch | str | Mapping[str, Any] | None = ...,
+        host: _leaves.StringMatch | str | Mapping[str, Any] | None = ...,
+        headers: Mapping[str, _leaves.StringMatch | str | Mapping[str, Any]] | None = ...,
+        without_headers: str | Sequence[str] | None = ...,
+        response_headers: Mapping[str, _leaves.StringMatch | str | Mapping[str, Any]] | None = ...,
+        without_response_headers: str | Sequence[str] | None = ...,
+        timeout: str | None = ...,
+        retries: _expectation.ExpectedRetries | int | Mapping[str, Any] | None = ...,
+        mirror: _expectation.ExpectedMirror
+        | str
+        | Mapping[str, Any]
+        | Sequence[_expectation.ExpectedMirror | str | Mapping[str, Any]]
+        | None = ...,
+        fault: _expectation.ExpectedFault
+        | Mapping[str, Any]
+        | Sequence[_expectation.ExpectedFault | Mapping[str, Any]]
+        | None = ...,
+        endpoints: str | Sequence[str] | None = ...,
+        locality: str | None = ...,
+        mtls: bool | None = ...,
+    ) -> None: ...
+
+class ExpectedFault(_expectation.ExpectedFault):
+    def __init__(self, *, delay: str | None = ..., abort: int | None = ..., percent: float | str | None = ...) -> None: ...
+
+class ExpectedMirror(_expectation.ExpectedMirror):
+    def __init__(
+        self, *, to: _reference.Destination | str | Mapping[str, Any] | _kind.Intent, percent: float | str | None = ...
+    ) -> None: ...
+
+class ExpectedRetries(_expectation.ExpectedRetries):
+    def __init__(
+        self, *, attempts: int | None = ..., on: str | int | Sequence[str | int] | None = ..., per_try_timeout: str | None = ...
     ) -> None: ...
 
 class ExportDefaults(_mesh_settings.ExportDefaults):
@@ -2120,6 +2194,19 @@ class Selector(_mesh_proxy.Selector):
         absent: str | Sequence[str] | None = ...,
     ) -> None: ...
 
+class Sender(_traffic_test.Sender):
+    def __init__(
+        self,
+        *,
+        workload: str | None = ...,
+        service_account: str | None = ...,
+        plaintext: Literal[True] | None = ...,
+        outside: Literal[True] | None = ...,
+        gateway: str | _kind.Intent | None = ...,
+        certificate: str | None = ...,
+        address: str | None = ...,
+    ) -> None: ...
+
 class ServerTls(_gateway.ServerTls):
     def __init__(
         self,
@@ -2428,6 +2515,16 @@ class TlsVersions(_mesh_settings.TlsVersions):
         curves: str | Sequence[str] | None = ...,
     ) -> None: ...
 
+class Token(_traffic_test.Token):
+    def __init__(
+        self,
+        *,
+        issuer: str,
+        subject: str | None = ...,
+        audiences: str | Sequence[str] | None = ...,
+        claims: Mapping[str, Any] | None = ...,
+    ) -> None: ...
+
 class TokenHeader(_authentication.TokenHeader):
     def __init__(self, *, name: str, prefix: str | None = ...) -> None: ...
 
@@ -2488,6 +2585,57 @@ class TrafficPolicy(_traffic_policy.TrafficPolicy):
         traffic: _traffic.Traffic | Mapping[str, Any] | None = ...,
         versions: Sequence[_service.Version | str | Mapping[str, Any]] | None = ...,
         export_to: Sequence[str] | None = ...,
+    ) -> None: ...
+
+class TrafficRequest(_traffic_test.TrafficRequest):
+    def __init__(
+        self,
+        *,
+        url: str | Sequence[str] | None = ...,
+        method: str | Sequence[str] | None = ...,
+        headers: Mapping[str, str] | None = ...,
+        token: _traffic_test.Token | Mapping[str, Any] | None = ...,
+        sni: str | None = ...,
+        http: Literal["1.0", "1.1", "2"] | None = ...,
+        curl: str | None = ...,
+    ) -> None: ...
+
+class TrafficRow(_traffic_test.TrafficRow):
+    def __init__(
+        self,
+        *,
+        request: _traffic_test.TrafficRequest
+        | str
+        | Mapping[str, Any]
+        | Sequence[_traffic_test.TrafficRequest | str | Mapping[str, Any]],
+        expect: _expectation.Expect | str | int | Mapping[str, Any],
+        name: str | None = ...,
+        from_: _traffic_test.Sender
+        | str
+        | Mapping[str, Any]
+        | Sequence[_traffic_test.Sender | str | Mapping[str, Any]]
+        | None = ...,
+    ) -> None: ...
+
+class TrafficTest(_traffic_test.TrafficTest):
+    def __init__(
+        self,
+        name: str,
+        /,
+        *,
+        namespace: str = ...,
+        labels: Mapping[str, str] = ...,
+        annotations: Mapping[str, str] = ...,
+        clusters: str | Sequence[str] | None = ...,
+        tests: Sequence[_traffic_test.TrafficRow | Mapping[str, Any]],
+        patches: Sequence[_kind.Patch | Mapping[str, Any]] | None = ...,
+        names: Mapping[str, str] | None = ...,
+        from_: _traffic_test.Sender
+        | str
+        | Mapping[str, Any]
+        | Sequence[_traffic_test.Sender | str | Mapping[str, Any]]
+        | None = ...,
+        request: _traffic_test.TrafficRequest | str | Mapping[str, Any] | None = ...,
     ) -> None: ...
 
 class TrustAnchor(_mesh_settings.TrustAnchor):

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import msgspec
 
@@ -41,6 +41,7 @@ from meshgen.mesh.proxies import derive_proxies
 
 if TYPE_CHECKING:
     from meshgen.emit.envoy.snapshot import Snapshot
+    from meshgen.intent.traffic_test import TrafficTest
     from meshgen.progressive.decode import ControllerObject
 
 
@@ -57,6 +58,7 @@ class Result:
     project: Project | None = None
     environment: str = ""
     cluster: str = ""  # the one of the Mesh's clusters that this is; empty for a mesh without clusters
+    tests: tuple[IntentObject[TrafficTest], ...] = ()  # what `meshgen test` runs; they give no objects
     objects: tuple[IstioObject[IstioStruct], ...] = ()
     others: tuple[KubernetesObject, ...] = ()  # what intents give beside Istio's API
     files: tuple[DeliveryFile, ...] = ()  # what intents give for people and tools, in the delivery tree
@@ -138,6 +140,7 @@ def _compile(root: Path, options: Options, loaded: Loaded, cluster: str, diagnos
     target = (loaded.project or Project()).targets.version
     intents, found = decode_intents(workspace.intents)
     diagnostics += found
+    tests = tuple(cast("IntentObject[TrafficTest]", intent) for intent in intents if intent.model.KIND == "TrafficTest")
     natives, found = decode_natives(workspace.natives, target)
     diagnostics += (*found, *admitted(natives, target))
     diagnostics += tuple(_left_out(document) for document in workspace.gateway_api)
@@ -151,6 +154,7 @@ def _compile(root: Path, options: Options, loaded: Loaded, cluster: str, diagnos
     diagnostics += found
     mesh = link((*lowered.objects, *lowered.foreign), lowered.facts, lowered.config, lowered.networks)
     checked = check(mesh)
+    diagnostics += _check_tests(tests, mesh)
     unread = _unread(workspace, intents, natives)
     broken = has_errors(diagnostics)
     findings = (
@@ -165,6 +169,7 @@ def _compile(root: Path, options: Options, loaded: Loaded, cluster: str, diagnos
         project=loaded.project,
         environment=options.environment or "",
         cluster=cluster,
+        tests=tests,
         objects=lowered.objects,
         others=lowered.others,
         files=() if failed else lowered.files,
@@ -179,6 +184,15 @@ def _compile(root: Path, options: Options, loaded: Loaded, cluster: str, diagnos
         suppressions=suppressions,
         used_suppressions=used,
     )
+
+
+def _check_tests(tests: tuple[IntentObject[TrafficTest], ...], mesh: Mesh) -> tuple[Diagnostic, ...]:
+    """What tests expect to meet and the mesh does not have."""
+    if not tests:
+        return ()
+    from meshgen.check.expectations import check_expectations  # noqa: PLC0415 (few trees have tests)
+
+    return check_expectations(tests, mesh)
 
 
 def _with_installations(workspace: Workspace, facts: CoreFacts) -> tuple[CoreFacts, tuple[Diagnostic, ...]]:
@@ -254,13 +268,16 @@ def all_proxies(mesh: Mesh, project: Project | None) -> tuple[Proxy, ...]:
     return tuple(replace(proxies[key], istio_version=istio, envoy_version=envoy) for key in sorted(proxies))
 
 
+_CANONICAL_NAME = "service.istio.io/canonical-name"  # which is added to Pods, and seldom said of a proxy
+
+
 def _stands_for(named: Proxy, derived: Proxy) -> bool:
     """Whether a named proxy is the one that was derived: it has its labels.
 
     A gateway may live in another namespace than its Gateway.
     """
     same_place = named.namespace == derived.namespace or named.role is Role.GATEWAY
-    labels = derived.labels.items()
+    labels = {(key, value) for key, value in derived.labels.items() if key != _CANONICAL_NAME}
     return named.role is derived.role and same_place and bool(labels) and labels <= named.labels.items()
 
 

@@ -17,6 +17,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "fmt": ("Write intent in its short or long form, comments kept.", "meshgen.cli.fmt"),
     "init": ("Make a project that compiles.", "meshgen.cli.init"),
     "schema": ("Print the JSON Schema of the intent language, for editors.", "meshgen.cli.schema"),
+    "test": ("Run TrafficTests: requests and what must happen to them.", "meshgen.cli.test"),
     "trace": ("Say what will happen to a request, step by step.", "meshgen.cli.trace"),
 }
 

@@ -123,6 +123,7 @@ class Wanted:
     revision: str | None = None
     python: bool = True
     instead: str = ""  # what this verb takes in place of a project
+    beside: tuple[str, ...] = ()  # paths from the project's directory that are read as well
 
     def compile_one(self) -> Result:
         """The project's result; of several clusters that of the one that is named."""
@@ -139,7 +140,13 @@ class Wanted:
     def _place(self) -> tuple[Path, Options]:
         from meshgen.load.load import Options
 
-        options = Options(environment=self.environment, cluster=self.cluster, revision=self.revision, python=self.python)
+        options = Options(
+            environment=self.environment,
+            cluster=self.cluster,
+            revision=self.revision,
+            python=self.python,
+            beside=self.beside,
+        )
         if not self.sources:
             return project_root(self.directory, self.instead), options
         return source_options(self.sources, options)

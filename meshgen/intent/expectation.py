@@ -7,7 +7,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from meshgen.diagnostics import did_you_mean
 from meshgen.intent.actions import RETRY_CONDITIONS, StatusCode
-from meshgen.intent.leaves import Count, Duration, Percent, StringMatch
+from meshgen.intent.leaves import Count, Duration, Percent, StringMatch, canonical_duration
 from meshgen.intent.model import Many, Model, broken
 from meshgen.intent.reference import Destination, Weight, from_service
 from meshgen.intent.rule import Share, fold_split, hundred
@@ -21,8 +21,8 @@ Outcome = Literal[
 
 `allowed`: it reaches an application, or leaves the mesh. `denied`: a policy refuses it. `unauthorized`: its token is refused
 (401). `noRoute`: nothing listens, or no rule takes it. `unavailable`: there is a rule, and nobody behind it. `closed`: the
-connection is closed before there is a request, as plaintext is by a strict server. `redirected`, `answered`, `aborted`: by a rule's
-redirect, direct response or fault. `passedThrough`: to a host that the mesh does not know, as it is.
+connection is closed before there is a request, as plaintext is by a strict server. `redirected`, `answered`, `aborted`: by a
+rule's redirect, direct response or fault. `passedThrough`: to a host that the mesh does not know, as it is.
 """
 
 OUTCOMES: tuple[str, ...] = get_args(Outcome)
@@ -57,6 +57,10 @@ class DecidedBy(Model):
     def to_short(self, long: JsonObject) -> JsonValue:
         """The policy, if it stands alone."""
         return long["policy"] if set(long) == {"policy"} else long
+
+
+def _timeout(text: str) -> str:
+    return text if text == "none" else canonical_duration(text)
 
 
 def _known_conditions(conditions: tuple[str | int, ...]) -> tuple[str | int, ...]:
@@ -167,8 +171,8 @@ Shares: TypeAlias = Annotated[
 class Expect(Model):
     """What must happen; all that is said must hold, and what is not said may be anything.
 
-    Short: `v2`, `catalog`, `catalog@v2` is where the request goes (a bare name is a version of the host that is asked for, or else
-    a Service); a word such as `allowed` or `denied` is the outcome; a number is the status.
+    Short: `v2`, `catalog`, `catalog@v2` is where the request goes (a bare name is a version of the host that is asked for, or
+    else a Service); a word such as `allowed` or `denied` is the outcome; a number is the status.
     """
 
     SHORT_SCHEMA: ClassVar = {
@@ -186,8 +190,8 @@ class Expect(Model):
     to: Shares | None = None
     """Where the requests go, the last service on the way: `v2`, or in percent `{v1: 90, v2: 10}`."""
     tolerance: Percent | None = None
-    """How many percentage points each share of `to`, `mirror` and `fault` may be away from what is said; none where absent. A real
-    Envoy rolls dice, and is given what chance calls for besides."""
+    """How many percentage points each share of `to`, `mirror` and `fault` may be away from what is said; none where absent. A
+    real Envoy rolls dice, and is given what chance calls for besides."""
     through: Annotated[Many[str], LIST] | None = None
     """The gateways on the way, in their order, `name` or `namespace/name`; `[]` for none."""
     status: Annotated[int, Field(ge=100, le=599)] | None = None
@@ -208,8 +212,8 @@ class Expect(Model):
     """Headers that proxies add to the answer, or set in it."""
     without_response_headers: Annotated[Many[str], LIST] | None = None
     """Headers that proxies remove from the answer, or do not add."""
-    timeout: Duration | Literal["none"] | None = None
-    """How long the first proxy waits for the answer."""
+    timeout: Annotated[str, AfterValidator(_timeout)] | None = None
+    """How long the first proxy waits for the answer, a duration or `none`."""
     retries: ExpectedRetries | None = None
     mirror: Annotated[Many[ExpectedMirror], ONE_OR_MANY] | None = None
     """All copies that are made; `[]` for none."""

@@ -14,7 +14,8 @@ _MILLISECOND = 1_000_000
 
 
 @lru_cache(maxsize=4096)
-def _duration(text: str) -> str:
+def canonical_duration(text: str) -> str:
+    """A duration in its shortest form; raises for any other text."""
     try:
         nanoseconds = parse_duration(text)
     except ValueError as error:
@@ -26,7 +27,7 @@ def _duration(text: str) -> str:
 
 Duration: TypeAlias = Annotated[
     str,
-    AfterValidator(_duration),
+    AfterValidator(canonical_duration),
     WithJsonSchema({
         "type": "string",
         "pattern": r"^([0-9]*\.?[0-9]+(ms|us|µs|ns|h|m|s))+$",

@@ -7,7 +7,7 @@ from pydantic import AfterValidator, model_validator
 
 from meshgen.intent.expectation import Expect
 from meshgen.intent.kind import Intent
-from meshgen.intent.leaves import IpRange, ObjectName
+from meshgen.intent.leaves import IpRange
 from meshgen.intent.model import Many, Model, broken
 from meshgen.intent.reference import GatewayName
 from meshgen.intent.shorts import LIST, NOT_EMPTY, ONE_OR_MANY
@@ -19,8 +19,8 @@ OUTSIDE = "outside"
 class Sender(Model):
     """Who sends a request: a workload of the mesh, or a client outside of it.
 
-    Short: `webapp` is a workload of the same namespace, `shop/webapp` one of another; `outside` is a client outside of the mesh, at
-    the gateway that serves the host. In Python a Service or a Gateway stands for itself.
+    Short: `webapp` is a workload of the same namespace, `shop/webapp` one of another; `outside` is a client outside of the mesh,
+    at the gateway that serves the host. In Python a Service or a Gateway stands for itself.
     """
 
     SHORT_SCHEMA: ClassVar = {"type": "string", "description": "A workload, `webapp` or `shop/webapp`, or `outside`."}
@@ -79,15 +79,14 @@ class Token(Model):
 
     issuer: str
     subject: str | None = None
+    """`test` where absent; Istio's policies know a caller with a token by issuer and subject."""
     audiences: Annotated[Many[str], LIST] | None = None
     claims: dict[str, Any] | None = None
     """Whatever else it says: `{group: admin}`."""
 
     def payload(self) -> JsonObject:
         """The claims as the token has them (RFC 7519)."""
-        named: JsonObject = {"iss": self.issuer}
-        if self.subject is not None:
-            named["sub"] = self.subject
+        named: JsonObject = {"iss": self.issuer, "sub": self.subject if self.subject is not None else "test"}
         if self.audiences is not None:
             named["aud"] = list(self.audiences)
         return {**named, **(self.claims or {})}
@@ -154,9 +153,7 @@ class TrafficRequest(Model):
         if not space:
             return {"url": value}
         if re.fullmatch(_METHOD, method) is None:
-            raise broken(
-                f"`{value}` is not a request", help="write `GET http://catalog/items`, or a line of curl", kind="value"
-            )
+            raise broken(f"`{value}` is not a request", help="write `GET http://catalog/items`, or a line of curl", kind="value")
         return {"method": method, "url": url.strip()}
 
     @model_validator(mode="after")
@@ -222,5 +219,7 @@ class TrafficTest(Intent):
             for request in row.request:
                 whole = request.over(self.request)
                 if whole.url is None and whole.curl is None:
-                    raise broken(f"the request of test {index + 1} has no URL", help="write `GET http://catalog/items`", at="tests")
+                    raise broken(
+                        f"the request of test {index + 1} has no URL", help="write `GET http://catalog/items`", at="tests"
+                    )
         return self

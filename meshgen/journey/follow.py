@@ -20,6 +20,7 @@ class Hop:
 
     side: str
     proxy: Proxy
+    request: Request  # as it comes to the proxy
     decision: Decision
 
 
@@ -68,7 +69,7 @@ class Journeys:
         address = service.addresses[0] if service is not None and service.addresses else "240.0.0.1"
         source_ip = question.remote_address or caller.address or "127.0.0.1"
         sent = replace(request, capture=Capture.OUTBOUND, address=address, source_ip=source_ip)
-        return Hop(side="out of", proxy=caller, decision=trace(self.config(caller), sent))
+        return Hop(side="out of", proxy=caller, request=sent, decision=trace(self.config(caller), sent))
 
     def _in_at(self, question: Question, request: Request) -> Hop:
         """In at the gateway that serves the host."""
@@ -78,7 +79,7 @@ class Journeys:
         if not gateways:
             message = "there is no gateway; say who calls with `--from NAMESPACE/NAME`"
             raise UnanswerableError(message)
-        hops = [Hop(side="in at", proxy=proxy, decision=self._arrived(proxy, request)) for proxy in gateways]
+        hops = [self._arrived(proxy, request) for proxy in gateways]
         serving = [hop for hop in hops if _serves(hop.decision)]
         if not serving and len(gateways) > 1:
             asked, known = f"`{request.host}` on port {request.port}", ", ".join(proxy.id for proxy in gateways)
@@ -90,14 +91,15 @@ class Journeys:
             raise UnanswerableError(message)
         return serving[0] if serving else hops[0]
 
-    def _arrived(self, gateway: Proxy, request: Request) -> Decision:
+    def _arrived(self, gateway: Proxy, request: Request) -> Hop:
         """At the gateway's listen port: a client connects to its Service, whose port may lead to another one of the workload."""
         port = request.port
         for service, service_port, workload_port in self.mesh.view(gateway).inbound_services:
             if service.kubernetes and service_port.number == port:
                 port = workload_port
                 break
-        return trace(self.config(gateway), replace(request, port=port))
+        arriving = replace(request, port=port)
+        return Hop(side="in at", proxy=gateway, request=arriving, decision=trace(self.config(gateway), arriving))
 
     def _into(self, hop: Hop, request: Request) -> Hop | None:
         """The hop into the server's sidecar; None where the request does not reach one."""
@@ -130,7 +132,7 @@ class Journeys:
             principal=identity,
             source_ip=hop.proxy.address or "127.0.0.1",
         )
-        return Hop(side="into", proxy=proxy, decision=trace(self.config(proxy), arriving))
+        return Hop(side="into", proxy=proxy, request=arriving, decision=trace(self.config(proxy), arriving))
 
     def _sidecar_of(self, service: Service, port: int) -> tuple[Proxy, int] | None:
         for proxy in self.proxies:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from meshgen.diagnostics import Diagnostic, Origin
 from meshgen.diagnostics.catalogue.project import NO_PROJECT
 from meshgen.load.files import include_files
 from meshgen.load.git import read_revision
 from meshgen.load.overlay import apply_overlays
-from meshgen.load.project import PROJECT_FILE, Environment, Project, parse_project
+from meshgen.load.project import PROJECT_FILE, Environment, Project, Source, parse_project
 from meshgen.load.python import Limits
 from meshgen.load.sources import Read, Reading, read_sources, read_stdin
 from meshgen.load.tree import Tree, WorkTree
@@ -29,6 +29,7 @@ class Options:
     python: bool = True  # False refuses Python sources
     limits: Limits = field(default_factory=Limits)
     project: Project | None = None  # in place of the project file, for a directory that has none
+    beside: tuple[str, ...] = ()  # paths from the root that are read beside the project's sources, where none of them has them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +95,7 @@ def _read(tree: Tree, project: Project, environment: Environment, options: Optio
     outputs = project.output_directories
     base = read_sources(
         tree,
-        project.sources,
+        (*project.sources, *_beside(project, options.beside)),
         _reading(options, name, environment, (*outputs, *_overlay_paths(project))),
         place.at("sources"),
     )
@@ -120,6 +121,12 @@ def _reading(options: Options, name: str, environment: Environment, excluded: Se
         limits=options.limits,
         excluded=tuple(excluded),
     )
+
+
+def _beside(project: Project, paths: Sequence[str]) -> list[Source]:
+    """Sources that are read beside the project's own: what already belongs to one of those is read once."""
+    own = [PurePosixPath(source.path) for source in project.sources]
+    return [Source(path=path) for path in paths if not any(PurePosixPath(path).is_relative_to(each) for each in own)]
 
 
 def _overlay_paths(project: Project) -> tuple[str, ...]:

@@ -1,12 +1,13 @@
 """The golden runner: one folder is one case.
 
 `case.toml` says what the case is about and what it asserts; `in/` holds the sources (or `source` names another folder); the
-outputs stand beside it: `istio.yaml`, `deliver/…`, `envoy/<namespace>/<proxy>/<kind>.json`, `diagnostics.txt`, `trace.txt`, and
-of an adoption of the sources `adopt.yaml` and `adopt.txt`; for a mesh of several clusters `istio/<cluster>.yaml` and
-`envoy/<cluster>/…`. An output that no case asks for, and a case that asserts nothing, fail.
+outputs stand beside it: `istio.yaml`, `deliver/…`, `envoy/<namespace>/<proxy>/<kind>.json`, `diagnostics.txt`, `trace.txt`,
+`tests.txt` (TrafficTests and what they reach), and of an adoption of the sources `adopt.yaml` and `adopt.txt`; for a mesh of
+several clusters `istio/<cluster>.yaml` and `envoy/<cluster>/…`. An output that no case asks for, and a case that asserts
+nothing, fail.
 
     description = "a canary takes 10% of every rule that names its version"
-    outputs = ["istio", "deliver", "diagnostics", "envoy", "trace", "adopt"]
+    outputs = ["istio", "deliver", "diagnostics", "envoy", "trace", "tests", "adopt"]
     proxies = ["shop/webapp"]               # for envoy; all by default
     envoy = ["routes"]                      # bootstrap, listeners, routes, clusters, endpoints; all by default
     trace = [["--from", "shop/webapp", "http://catalog/items"]]
@@ -29,7 +30,7 @@ import click
 
 from meshgen.testing.lesson import README
 
-OUTPUTS = ("istio", "deliver", "diagnostics", "envoy", "trace", "adopt", "lesson")
+OUTPUTS = ("istio", "deliver", "diagnostics", "envoy", "trace", "adopt", "tests", "lesson")
 ENVOY_KINDS = ("bootstrap", "listeners", "routes", "clusters", "endpoints")
 
 
@@ -101,6 +102,7 @@ def stored(case: Case) -> dict[str, bytes]:
         "trace.txt",
         "adopt.yaml",
         "adopt.txt",
+        "tests.txt",
         *((README,) if "lesson" in case.outputs else ()),
     )
     files = [path for name in names if (path := case.directory / name).is_file()]

@@ -61,6 +61,8 @@ def render_outputs(case: Case) -> dict[str, bytes]:
         files["diagnostics.txt"] = (text.rstrip() or "no findings").encode() + b"\n"
     if "adopt" in case.outputs:
         files |= _adopted(case)
+    if "tests" in case.outputs:
+        files["tests.txt"] = _tests(results)
     if "trace" in case.outputs:
         files["trace.txt"] = ("\n".join(_trace(case, results)) + "\n").encode()
     if "lesson" in case.outputs:
@@ -87,6 +89,16 @@ def _adopted(case: Case) -> dict[str, bytes]:
     if result.adoption.intents or result.adoption.left:
         files["adopt.yaml"] = dump_documents(list(result.adoption.documents()))
     return files
+
+
+def _tests(results: Sequence[Result]) -> bytes:
+    """What `meshgen test --verbose --coverage` prints."""
+    from meshgen.traffic_tests.coverage import coverage  # noqa: PLC0415 (only where a case asks for it)
+    from meshgen.traffic_tests.report import render_coverage, render_report  # noqa: PLC0415 (as above)
+    from meshgen.traffic_tests.run import run  # noqa: PLC0415 (as above)
+
+    report = run(results)
+    return f"{render_report(report, verbose=True)}\n{render_coverage(coverage(results, report))}\n".encode()
 
 
 def _envoy(case: Case, result: Result) -> Iterator[tuple[str, bytes]]:

@@ -85,7 +85,7 @@ def test_every_code_is_used():
 @pytest.mark.parametrize("number", CODES)
 def test_every_code_has_a_page_with_an_example(number: str):
     code = CODES[number]
-    assert re.fullmatch(r"MG0[0-9]{3}", number)
+    assert re.fullmatch(r"MG[01][0-9]{3}", number)
     assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", code.slug)
     assert not code.title.endswith(".")
     assert code.page.count("```") >= 2

@@ -24,6 +24,7 @@ from meshgen.diagnostics.catalogue import (
     sources,
     telemetry,
     traffic,
+    traffic_tests,
     yaml,
 )
 from meshgen.diagnostics.model import Code
@@ -51,6 +52,7 @@ AREAS = (
     adopt,
     backend,
     envoy_versions,
+    traffic_tests,
 )
 
 _ALL = [value for area in AREAS for value in vars(area).values() if isinstance(value, Code)]
