@@ -18,7 +18,7 @@ SCHEMES = {"http": 80, "https": 443, "ws": 80, "wss": 443, "grpc": 80, "grpcs": 
 """The schemes that are asked for, each with its port; 0 is none."""
 
 _SECURE = frozenset({"https", "wss", "grpcs", "tls"})
-_VERSIONS = {"1.0": "http", "1.1": "http", "2": "http2"}
+_VERSIONS = {"1.0": "http1.0", "1.1": "http", "2": "http2"}
 _UPGRADE = (("connection", "Upgrade"), ("upgrade", "websocket"))
 
 

@@ -79,8 +79,12 @@ class Retry:
 
     on: tuple[str, ...]
     attempts: int
-    per_try_timeout: int | None = None  # nanoseconds
+    per_try_timeout: int | None = None  # nanoseconds, as all times here
     codes: tuple[int, ...] = ()
+    back_off: int = 25_000_000  # the base of the jittered exponential back-off
+    longest_back_off: int = 250_000_000
+    hedges: bool = False  # whether a try that takes too long goes on beside the next one
+    elsewhere: bool = False  # whether hosts that have been tried are avoided
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +95,27 @@ class Endpoint:
     port: int
     priority: int = 0
     locality: str = ""  # region/zone/subzone
+    locality_weight: int = 0  # of the locality within its priority; 0 where localities are not weighed
     weight: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpstreamTls:
+    """What this proxy speaks to the chosen cluster. `is_workload` says that it presents the workload's own certificate."""
+
+    sni: str = ""
+    alpn: tuple[str, ...] = ()
+    has_certificate: bool = False
+    is_workload: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hash:
+    """What picks the endpoint where load is balanced by a hash; `value` is empty where the request does not bring it."""
+
+    by: str  # header `x-user`, cookie `session`, source address, query parameter `id`
+    value: str = ""
+    terminal: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +133,7 @@ class Decision:
 
     outcome: Outcome
     status: int | None = None  # if Envoy itself answers
+    grpc_status: int | None = None  # of an answer to a gRPC request, whose HTTP status is 200
     body: str = ""  # of Envoy's own answer
     location: str = ""  # of a redirect
     listener: str = ""
@@ -130,6 +155,11 @@ class Decision:
     mirrors: tuple[Mirror, ...] = ()
     faults: tuple[Fault, ...] = ()
     endpoints: tuple[Endpoint, ...] = ()
+    upstream_tls: UpstreamTls | None = None  # None is plaintext
+    upstream_protocol: str = ""  # http, http2 or tcp
+    balancing: str = ""  # the cluster's load balancing policy
+    hashes: tuple[Hash, ...] = ()  # in their order
+    spent: tuple[str, ...] = ()  # issuers of tokens that are accepted and not sent on
     asked: tuple[str, ...] = ()  # external authorization services that are asked
     opaque: tuple[str, ...] = ()  # filters that may change the outcome in ways that configuration does not show
     shadow: tuple[tuple[str, str], ...] = ()  # dry-run verdicts: stat prefix, `allowed` or `denied by <policy>`

@@ -11,8 +11,10 @@ from meshgen.trace.steps.arrival import receive
 from meshgen.trace.steps.connection import NETWORK_FILTERS, forward_connection
 from meshgen.trace.steps.filter_chain import choose_filter_chain
 from meshgen.trace.steps.filters import run_filters
+from meshgen.trace.steps.grpc import as_grpc
 from meshgen.trace.steps.listener import choose_listener
 from meshgen.trace.steps.route import find_route, route_config_name
+from meshgen.trace.steps.upgrade import check_upgrade
 from meshgen.trace.walk import Answer, Walk
 
 if TYPE_CHECKING:
@@ -60,10 +62,11 @@ def _trace_http(walk: Walk, manager: JsonObject) -> Decision:
     walk.route_config = route_config_name(manager)
     answer = receive(walk)
     if answer is not None:
-        return walk.decide(answer)
+        return as_grpc(walk.decide(answer), walk.message)
     find_route(walk)
-    answer = run_filters(walk)
-    return answer_request(walk, answer) if answer is not None else route_request(walk)
+    answer = check_upgrade(walk) or run_filters(walk)
+    decision = answer_request(walk, answer) if answer is not None else route_request(walk)
+    return as_grpc(decision, walk.message)
 
 
 def _why_not_http(walk: Walk) -> str | None:

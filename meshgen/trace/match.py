@@ -187,6 +187,9 @@ def why_not_metadata(matcher: JsonObject, metadata: JsonObject) -> str | None:
     matches = matches_value(message(matcher, "value"), value)
     if matches != boolean(matcher, "invert"):
         return None
+    if name == "envoy.filters.http.jwt_authn" and keys:
+        claim = ".".join(keys[1:])
+        return f"claim `{claim}` of the token is {_show(value)}" if claim else "there is no verified token"
     return f"metadata `{name}` at `{'.'.join(keys)}` is {_show(value)}"
 
 

@@ -36,7 +36,7 @@ class Request:
     port: int = 80
     address: str | None = None
     capture: Capture = Capture.NONE
-    protocol: str = "http"  # http, http2, tcp
+    protocol: str = "http"  # http, http1.0, http2, tcp
     tls: str = "none"  # none, tls, mtls
     sni: str | None = None  # with TLS the host if None
     alpn: tuple[str, ...] | None = None  # with TLS what such a client offers if None
@@ -48,13 +48,15 @@ class Request:
     now: int | None = None
     # What filters answer that Envoy asks or runs and nobody can read: `allow`, `deny` or a status, by filter name.
     answers: Mapping[str, str | int] = field(default_factory=dict)
+    # The cluster of a split that is taken; which one it is stays open if empty.
+    taken: str = ""
     # Which request this is since the proxy's local rate limits were last filled: 1 is the first.
     nth: int = 1
 
     @property
     def is_http(self) -> bool:
         """Whether the client speaks HTTP."""
-        return self.protocol in ("http", "http2")
+        return self.protocol in ("http", "http1.0", "http2")
 
     @property
     def is_tls(self) -> bool:
@@ -82,5 +84,5 @@ class Request:
         if self.alpn is not None:
             return self.alpn
         if self.tls == "mtls":
-            return ({"http": "istio-http/1.1", "http2": "istio-h2"}.get(self.protocol, "istio"),)
-        return {"http": ("http/1.1",), "http2": ("h2",)}.get(self.protocol, ())
+            return ({"http": "istio-http/1.1", "http1.0": "istio-http/1.0", "http2": "istio-h2"}.get(self.protocol, "istio"),)
+        return {"http": ("http/1.1",), "http1.0": ("http/1.0",), "http2": ("h2",)}.get(self.protocol, ())

@@ -78,6 +78,7 @@ class Walk:
     faults: list[Fault] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
     is_pending: bool = False  # whether somebody asked has not answered
+    spent: list[str] = field(default_factory=list)  # issuers of tokens that go no further
     opaque: list[str] = field(default_factory=list)
     shadow: list[tuple[str, str]] = field(default_factory=list)
 

@@ -40,9 +40,9 @@ _NEVER = "9223372035s"
 _DOWNSTREAM: JsonObject = {"use_downstream_protocol_config": {"http_protocol_options": {}, "http2_protocol_options": {}}}
 
 
-def clusters(mesh: Mesh, view: ProxyView) -> tuple[JsonObject, ...]:
-    """All clusters of a proxy, sorted by name."""
-    found = [*_outbound(mesh, view), *_fixed(mesh.config, view.proxy)]
+def clusters(mesh: Mesh, view: ProxyView, *, outbound: bool = True) -> tuple[JsonObject, ...]:
+    """The clusters of a proxy, sorted by name: all of them, or without those that requests of its own application go to."""
+    found = [*(_outbound(mesh, view) if outbound else ()), *_fixed(mesh.config, view.proxy)]
     found.extend(_of_keys(mesh.config, view.proxy, source) for source in key_sources(mesh, view.proxy))
     if view.proxy.role is Role.SIDECAR:
         found.extend(_inbound(mesh, view))

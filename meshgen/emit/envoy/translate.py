@@ -57,6 +57,21 @@ def emit_envoy(mesh: Mesh, proxy: Proxy) -> tuple[Snapshot, tuple[Diagnostic, ..
     return snapshot, sort_diagnostics((*limits(mesh, view), *traffic_limits(mesh, view), *left_out))
 
 
+def emit_inbound(mesh: Mesh, proxy: Proxy) -> Snapshot:
+    """What a sidecar has for requests to its own application alone, which no other service of the mesh makes larger."""
+    view = mesh.view(proxy)
+    listeners = tuple(InboundListeners(mesh, view).listeners())
+    emitted = Resources(listeners=listeners, routes=(), clusters=clusters(mesh, view, outbound=False))
+    resources = patched(emitted, mesh.envoy_filters(proxy), proxy)
+    return Snapshot(
+        proxy=proxy,
+        listeners=_by_name(resources.listeners),
+        routes=_by_name(resources.routes),
+        clusters=_by_name(resources.clusters),
+        endpoints=(),
+    )
+
+
 def _gateway(mesh: Mesh, view: ProxyView) -> tuple[list[JsonObject], list[JsonObject]]:
     servers = MergedServers(view)
     tables = GatewayRoutes(mesh, view, decorated=tracing(mesh, view.proxy, server=False) is not None)

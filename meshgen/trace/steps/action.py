@@ -6,12 +6,15 @@ import base64
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from meshgen.trace.decision import Decision, Mirror, Outcome, Retry, Weight
+from meshgen.trace.decision import Decision, Mirror, Outcome, Weight
 from meshgen.trace.fields import boolean, integer, message, messages, percent, string
+from meshgen.trace.steps.arrival import split_port
 from meshgen.trace.steps.cluster import Upstream, find_upstream
-from meshgen.trace.steps.durations import nanoseconds
+from meshgen.trace.steps.hashing import balancing_of, hashes_of
 from meshgen.trace.steps.mutations import Values, levels, mutate
 from meshgen.trace.steps.rewrite import redirect_location, rewritten_host, rewritten_path
+from meshgen.trace.steps.tries import ROUTER_HEADERS, limits_of
+from meshgen.trace.steps.upstream_tls import upstream_protocol, upstream_tls
 from meshgen.trace.walk import Answer, Matched
 
 if TYPE_CHECKING:
@@ -19,7 +22,6 @@ if TYPE_CHECKING:
     from meshgen.trace.message import HttpMessage
     from meshgen.trace.walk import Walk
 
-_DEFAULT_TIMEOUT = 15_000_000_000  # nanoseconds, of a route that says nothing
 _REDIRECTS = {"FOUND": 302, "SEE_OTHER": 303, "TEMPORARY_REDIRECT": 307, "PERMANENT_REDIRECT": 308}
 _TEXT = (("content-type", "text/plain"),)
 
@@ -88,19 +90,23 @@ def _decoded(text: str) -> str:
 def _forward(walk: Walk, matched: Matched, route: JsonObject, sent: HttpMessage) -> Decision:
     action = message(route, "route")
     weights = weights_of(action)
-    entry, name = _destination(action, weights, sent)
-    upstream = find_upstream(walk, name) if name else None
+    entry, name = _destination(walk, action, weights, sent)
     if weights:
-        walk.note("action", "split", ", ".join(f"{each.cluster} {each.share:.0%}" for each in weights))
+        shares = ", ".join(f"{each.cluster} {each.share:.0%}" for each in weights)
+        walk.note("action", "split", f"{shares}; `{name}` is followed" if walk.request.taken == name else shares)
+    upstream = find_upstream(walk, name, message(entry or action, "metadata_match")) if name else None
     failed = upstream is not None and upstream.failure
-    timeout = _timeout(action)
-    retry = _retry(action, matched)
+    timeout, retry = limits_of(action, matched.virtual_host or {}, sent)
+    cluster = upstream.cluster if upstream else {}
     decision = Decision(
         outcome=Outcome.NEEDS_ANSWER if walk.is_pending else Outcome.UNAVAILABLE if failed else Outcome.ROUTED,
         cluster=name,
         cluster_type=upstream.kind if upstream else "",
         weights=weights,
         endpoints=upstream.endpoints if upstream else (),
+        balancing=balancing_of(cluster) if cluster else "",
+        hashes=hashes_of(walk, cluster, action, sent) if cluster else (),
+        spent=tuple(walk.spent),
         timeout=timeout,
         retry=retry,
         mirrors=_mirrors(action, matched),
@@ -129,11 +135,11 @@ def weights_of(action: JsonObject) -> tuple[Weight, ...]:
     return tuple(Weight(name, weight, weight / total if total else 0) for name, weight in entries)
 
 
-def _destination(action: JsonObject, weights: tuple[Weight, ...], sent: HttpMessage) -> tuple[JsonObject | None, str]:
-    """The weighted entry (if one takes all) and the cluster; no name where a split leaves it open."""
-    taking = [index for index, each in enumerate(weights) if each.weight > 0]
-    if len(taking) == 1:
-        entry = messages(message(action, "weighted_clusters"), "clusters")[taking[0]]
+def _destination(walk: Walk, action: JsonObject, weights: tuple[Weight, ...], sent: HttpMessage) -> tuple[JsonObject | None, str]:
+    """The weighted entry and the cluster; neither where a split leaves it open."""
+    chosen = chosen_of(weights, walk.request.taken)
+    if chosen is not None:
+        entry = messages(message(action, "weighted_clusters"), "clusters")[chosen]
         return entry, string(entry, "name")
     if weights:
         return None, ""
@@ -142,24 +148,11 @@ def _destination(action: JsonObject, weights: tuple[Weight, ...], sent: HttpMess
     return None, string(action, "cluster")
 
 
-def _timeout(action: JsonObject) -> int | None:
-    if "timeout" not in action:
-        return _DEFAULT_TIMEOUT
-    return nanoseconds(string(action, "timeout")) or None
-
-
-def _retry(action: JsonObject, matched: Matched) -> Retry | None:
-    policy = message(action, "retry_policy") or message(matched.virtual_host or {}, "retry_policy")
-    on = tuple(each.strip() for each in string(policy, "retry_on").split(",") if each.strip())
-    if not on:
-        return None
-    codes = policy.get("retriable_status_codes")
-    return Retry(
-        on=on,
-        attempts=integer(policy, "num_retries", 1),
-        per_try_timeout=nanoseconds(string(policy, "per_try_timeout")),
-        codes=tuple(code for code in codes if isinstance(code, int)) if isinstance(codes, list) else (),
-    )
+def chosen_of(weights: tuple[Weight, ...], taken: str) -> int | None:
+    """Which entry of a split takes the request: the one that is asked for, or the only one with a weight."""
+    taking = [index for index, each in enumerate(weights) if each.weight > 0]
+    wanted = [index for index in taking if weights[index].cluster == taken]
+    return wanted[0] if wanted else taking[0] if len(taking) == 1 else None
 
 
 def _mirrors(action: JsonObject, matched: Matched) -> tuple[Mirror, ...]:
@@ -177,7 +170,7 @@ def _upstream_request(
     matched = walk.matched
     route = (matched.route if matched else None) or {}
     action = message(route, "route")
-    headers = list(sent.headers)
+    headers = [pair for pair in sent.headers if pair[0] not in ROUTER_HEADERS]
     headers += _router_headers(decision, matched)
     changed = tuple(headers)
     values = Values(walk, sent)
@@ -189,6 +182,12 @@ def _upstream_request(
         changed = (*changed, ("x-envoy-original-host", sent.host))
         if boolean(action, "append_x_forwarded_host"):
             changed = (*changed, ("x-forwarded-host", sent.host))
+    cluster = upstream.cluster if upstream else {}
+    decision = replace(
+        decision,
+        upstream_tls=upstream_tls(cluster, upstream.first if upstream else None, split_port(host)[0]),
+        upstream_protocol=upstream_protocol(cluster, walk.request.protocol),
+    )
     path = rewritten_path(message(route, "match"), action, sent.path or "")
     if path is not None:
         changed = (*(pair for pair in changed if pair[0] != "x-envoy-original-path"),

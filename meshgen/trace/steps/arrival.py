@@ -86,7 +86,7 @@ def receive(walk: Walk) -> Answer | None:
     walk.response_headers.append(("server", string(walk.manager, "server_name") or "envoy"))
     request = walk.request
     host, path = _target(request.host, request.path)
-    failure = _why_not_parsed(walk, path) or _why_invalid(walk, host, path)
+    failure = _why_old(walk) or _why_not_parsed(walk, path) or _why_invalid(walk, host, path)
     if failure is not None:
         walk.note("request", str(failure.status), "the request is not valid")
         return failure
@@ -101,6 +101,14 @@ def receive(walk: Walk) -> Answer | None:
     walk.remote_ip = _remote_ip(walk, received)
     walk.message = _cleaned(walk, received)
     return _normalised(walk)
+
+
+def _why_old(walk: Walk) -> Answer | None:
+    """HTTP/1.0 is asked to come back with a later version, unless `accept_http_10`."""
+    accepts = boolean(message(walk.manager, "http_protocol_options"), "accept_http_10")
+    if walk.request.protocol != "http1.0" or accepts:
+        return None
+    return Answer(outcome=Outcome.REJECTED, status=426, is_routed=False)
 
 
 def _target(host: str, path: str) -> tuple[str, str]:
@@ -118,7 +126,7 @@ def _why_not_parsed(walk: Walk, path: str) -> Answer | None:
     options = message(walk.manager, "http_protocol_options")
     knows_method = request.method in _METHODS or boolean(options, "allow_custom_methods")
     knows_target = path.startswith("/") or path == "*" or request.method == "CONNECT"
-    if request.protocol != "http" or (knows_method and knows_target):
+    if request.protocol == "http2" or (knows_method and knows_target):
         return None
     rejected = Answer(outcome=Outcome.REJECTED, status=400, body="Bad Request", is_routed=False)
     return replace(rejected, headers=(("content-type", "text/plain"),))
@@ -161,13 +169,9 @@ def split_port(host: str) -> tuple[str, str]:
 def _cleaned(walk: Walk, received: HttpMessage) -> HttpMessage:
     is_inside = _is_internal(walk, received)
     is_edge = boolean(walk.manager, "use_remote_address")
-    names = [*_HOP_BY_HOP, *(() if is_inside else _INTERNAL)]
+    names = [*(_connection_headers(received)), *(() if is_inside else _INTERNAL)]
     if received.header("te") != "trailers":
         names.append("te")
-    nominated = [each.strip().lower() for each in (received.header("connection") or "").split(",")]
-    names += [each for each in nominated if each]
-    if "upgrade" not in nominated:
-        names.append("upgrade")
     if is_edge and not is_inside:
         names += _EDGE
     if not _keeps_client_certificate(walk):
@@ -184,6 +188,17 @@ def _cleaned(walk: Walk, received: HttpMessage) -> HttpMessage:
         cleaned = cleaned.with_header("x-forwarded-proto", received.scheme)
     scheme = cleaned.header("x-forwarded-proto") or received.scheme
     return HttpMessage(method=cleaned.method, path=cleaned.path, host=cleaned.host, scheme=scheme, headers=cleaned.headers)
+
+
+def _connection_headers(received: HttpMessage) -> list[str]:
+    """The headers that are for this connection; an upgrade goes on, but for `h2c`, which Envoy does not take."""
+    nominated = [each.strip().lower() for each in (received.header("connection") or "").split(",") if each.strip()]
+    upgrade = (received.header("upgrade") or "").lower()
+    if "upgrade" in nominated and upgrade == "h2c":
+        return [*_HOP_BY_HOP, "upgrade", "http2-settings", *nominated]
+    if "upgrade" in nominated and upgrade:
+        return [name for name in (*_HOP_BY_HOP, *nominated) if name not in ("upgrade", "connection")]
+    return [*_HOP_BY_HOP, "upgrade", *nominated]
 
 
 def _keeps_client_certificate(walk: Walk) -> bool:

@@ -6,10 +6,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from meshgen.trace.decision import Decision, Outcome
-from meshgen.trace.fields import string
+from meshgen.trace.fields import message, string
 from meshgen.trace.steps import ext_authz, rbac
-from meshgen.trace.steps.action import weights_of
+from meshgen.trace.steps.action import chosen_of, weights_of
 from meshgen.trace.steps.cluster import find_upstream
+from meshgen.trace.steps.hashing import balancing_of
+from meshgen.trace.steps.upstream_tls import upstream_tls
 from meshgen.trace.walk import Answer
 
 if TYPE_CHECKING:
@@ -36,18 +38,25 @@ NETWORK_FILTERS: dict[str, Callable[[Walk, JsonObject], Answer | None]] = {
 def forward_connection(walk: Walk, proxy: JsonObject) -> Decision:
     """The TCP proxy: one cluster or a split; a cluster without endpoints closes the connection."""
     weights = weights_of(proxy)
-    taking = [each for each in weights if each.weight > 0]
     override = walk.metadata.get(_SNI_CLUSTER)
     name = string(override, "cluster") if isinstance(override, dict) else string(proxy, "cluster")
-    if len(taking) == 1 and not name:
-        name = taking[0].cluster
-    upstream = find_upstream(walk, name) if name else None
+    chosen = chosen_of(weights, walk.request.taken)
+    if chosen is not None and not name:
+        name = weights[chosen].cluster
+    if weights:
+        shares = ", ".join(f"{each.cluster} {each.share:.0%}" for each in weights)
+        walk.note("action", "split", f"{shares}; `{name}` is followed" if walk.request.taken == name else shares)
+    upstream = find_upstream(walk, name, message(proxy, "metadata_match")) if name else None
     failed = upstream is not None and upstream.failure
+    cluster = upstream.cluster if upstream else {}
     return Decision(
         outcome=Outcome.NEEDS_ANSWER if walk.is_pending else Outcome.UNAVAILABLE if failed else Outcome.ROUTED,
         cluster=name,
         cluster_type=upstream.kind if upstream else "",
         weights=weights,
         endpoints=upstream.endpoints if upstream else (),
+        balancing=balancing_of(cluster) if cluster else "",
+        upstream_tls=upstream_tls(cluster, upstream.first if upstream else None, ""),
+        upstream_protocol="tcp",
         **walk.common(),
     )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from meshgen.trace.decision import Outcome
 from meshgen.trace.fields import boolean, integer, message, messages, string, typed_config
+from meshgen.trace.request import Capture
 from meshgen.trace.source import source_of
 from meshgen.trace.walk import Answer
 
@@ -35,7 +36,24 @@ def choose_filter_chain(walk: Walk) -> Answer | None:
     if failure is not None:
         walk.note("tls", "closed", failure)
         return Answer(outcome=Outcome.CLOSED)
+    _note_tls(walk, chain)
     return None
+
+
+def _note_tls(walk: Walk, chain: JsonObject) -> None:
+    """What the connection is protected by, where that is anything to say."""
+    request = walk.request
+    if not request.is_tls:
+        if request.capture is Capture.INBOUND:
+            walk.note("tls", "plaintext", "which this filter chain takes")
+        return
+    name = f"server name `{request.server_name}`" if request.server_name else "no server name"
+    if "transport_socket" not in chain:
+        walk.note("tls", "passed on", name)
+    elif request.has_certificate:
+        walk.note("tls", "mutual", f"the client is {f'`{request.principal}`' if request.principal else 'of no known identity'}")
+    else:
+        walk.note("tls", "terminated", name)
 
 
 def _match(walk: Walk, table: FilterChains) -> tuple[JsonObject | None, tuple[tuple[str, str], ...]]:
@@ -103,7 +121,7 @@ def _application_protocols(walk: Walk) -> tuple[str, ...]:
         return request.offered_protocols if inspects_tls(walk) else ()
     if not _inspects(walk, _HTTP_INSPECTOR):
         return ()
-    return {"http": ("http/1.1",), "http2": ("h2c",)}.get(request.protocol, ())
+    return {"http": ("http/1.1",), "http1.0": ("http/1.0",), "http2": ("h2c",)}.get(request.protocol, ())
 
 
 def _by_direct_source(chains: _Chains, walk: Walk) -> _Chains:

@@ -218,6 +218,7 @@ class _Verifier:
         sent = replace(sent, headers=tuple(headers))
         if not boolean(provider, "forward"):
             sent = _without_token(sent, found)
+            self.walk.spent.append(token.issuer)
         self.walk.message = sent
         key = string(provider, "payload_in_metadata")
         if key:
