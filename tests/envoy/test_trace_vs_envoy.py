@@ -139,10 +139,16 @@ rewrites = st.one_of(
 )
 hosts_rewrites = st.sampled_from([{}, {"host_rewrite_literal": "new.example"}, {"host_rewrite_header": "x-a"}])
 forwards = st.builds(
-    lambda path, host, timeout: {"route": {"cluster": "echo", **path, **host, **timeout}},
+    lambda path, host, timeout, more: {"route": {"cluster": "echo", **path, **host, **timeout, **more}},
     rewrites,
     hosts_rewrites,
-    st.sampled_from([{}, {"timeout": "0s"}, {"timeout": "2.5s"}]),
+    st.sampled_from([{}, {"timeout": "0s"}, {"timeout": "2.5s"}, {"timeout": "1s", "max_grpc_timeout": "0s"}]),
+    st.sampled_from([
+        {},
+        {"upgrade_configs": [{"upgrade_type": "websocket"}]},
+        {"upgrade_configs": [{"upgrade_type": "websocket", "enabled": False}]},
+        {"retry_policy": {"retry_on": "5xx", "num_retries": 2, "per_try_timeout": "0.4s"}},
+    ]),
 )
 redirects = st.fixed_dictionaries(
     {},
@@ -260,6 +266,12 @@ managers = st.fixed_dictionaries(
         "strip_any_host_port": st.booleans(),
         "strip_trailing_host_dot": st.booleans(),
         "server_name": st.just("here"),
+        "upgrade_configs": st.sampled_from([
+            [{"upgrade_type": "websocket"}],
+            [{"upgrade_type": "WebSocket", "enabled": False}],
+            [{"upgrade_type": "other"}],
+        ]),
+        "internal_address_config": st.just({"cidr_ranges": [{"address_prefix": "127.0.0.0", "prefix_len": 8}]}),
     },
 )
 worlds = st.tuples(managers, sometimes(rbacs), route_configs())
@@ -280,6 +292,10 @@ requests = st.builds(
             ("x-envoy-original-path", "/fake"), ("te", "trailers"), ("te", "gzip"),
             ("x-forwarded-client-cert", "URI=a"), ("x-envoy-external-address", "9.9.9.9"),
             ("connection", "x-b"), ("x-envoy-internal", "true"), ("x-envoy-decorator-operation", "me"),
+            ("content-type", "application/grpc"), ("content-type", "application/grpc+proto"), ("grpc-timeout", "2S"),
+            ("x-envoy-upstream-rq-timeout-ms", "1500"), ("x-envoy-upstream-rq-timeout-ms", "x"),
+            ("x-envoy-upstream-rq-per-try-timeout-ms", "300"), ("x-envoy-retry-on", "5xx"), ("x-envoy-max-retries", "0"),
+            ("connection", "Upgrade"), ("upgrade", "websocket"), ("upgrade", "h2c"), ("upgrade", "other"),
         ]),
         max_size=4, unique_by=lambda pair: pair if pair[0].startswith("x-") and len(pair[0]) == 3 else pair[0],
     ),
@@ -317,7 +333,8 @@ NOT_TOLD = ("x-request-id", "content-length", "x-forwarded-for")
 
 
 def observed(answer: Response, decision: Decision) -> Json:
-    names = {"location", "x-route", "server", "access-control-allow-origin", "access-control-allow-methods",
+    names = {"location", "x-route", "server", "grpc-status", "grpc-message",
+             "access-control-allow-origin", "access-control-allow-methods",
              "access-control-allow-credentials", "access-control-expose-headers", "access-control-max-age"}  # fmt: skip
     if answer.status in (400, 307) and decision.route is None:
         names.remove("x-route")  # Envoy asks a route for headers even where it answers before it routes

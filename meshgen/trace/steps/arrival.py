@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from meshgen.trace.decision import Outcome
 from meshgen.trace.fields import boolean, integer, message, messages, string
 from meshgen.trace.message import HttpMessage
+from meshgen.trace.steps.grpc import is_grpc
 from meshgen.trace.steps.normalise import normalise_path
 from meshgen.trace.walk import Answer
 
@@ -177,6 +178,8 @@ def _cleaned(walk: Walk, received: HttpMessage) -> HttpMessage:
     if not _keeps_client_certificate(walk):
         names.append("x-forwarded-client-cert")
     cleaned = received.without(*names)
+    if is_inside:
+        cleaned = cleaned.with_header("x-envoy-internal", "true")
     if is_edge and not is_inside:
         cleaned = cleaned.with_header("x-envoy-external-address", walk.remote_ip)
     if is_edge and not boolean(walk.manager, "skip_xff_append"):
@@ -210,11 +213,15 @@ def _keeps_client_certificate(walk: Walk) -> bool:
 
 
 def _is_internal(walk: Walk, received: HttpMessage) -> bool:
-    """Whether the peer is inside: `internal_address_config`; nobody is where it is empty (Envoy 1.33 and later)."""
+    """Whether the client is inside: `internal_address_config`, for a client that no other proxy stands before.
+
+    Nobody is inside where it is empty (Envoy 1.33 and later).
+    """
+    hops, forwarded = integer(walk.manager, "xff_num_trusted_hops"), _forwarded_for(received)
+    is_edge = boolean(walk.manager, "use_remote_address")
+    is_alone = not forwarded if is_edge else hops == 0 and len(forwarded) == 1
     config = message(walk.manager, "internal_address_config")
-    if len(_forwarded_for(received)) > 1:
-        return False
-    return any(in_range(walk.remote_ip, cidr) for cidr in messages(config, "cidr_ranges"))
+    return is_alone and any(in_range(walk.remote_ip, cidr) for cidr in messages(config, "cidr_ranges"))
 
 
 def in_range(address: str, cidr: JsonObject) -> bool:
@@ -243,7 +250,7 @@ def _normalised(walk: Walk) -> Answer | None:
     if sent is None or sent.path is None:
         return None
     result = normalise_path(walk.manager, sent.path, rejects_fragment=walk.config.rejects_fragment)
-    if result.status == 400:
+    if result.status == 400 or (result.status == 307 and is_grpc(sent)):  # gRPC clients do not follow redirects
         walk.note("path", "400", result.reason)
         return Answer(outcome=Outcome.REJECTED, status=400, is_routed=False)
     if result.path != sent.path:

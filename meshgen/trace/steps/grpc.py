@@ -35,6 +35,6 @@ def as_grpc(decision: Decision, sent: HttpMessage | None) -> Decision:
         code = aborted
     kept = tuple(pair for pair in decision.response_headers if pair[0] != "content-type")
     headers = [*kept, ("content-type", "application/grpc"), ("grpc-status", str(code))]
-    if decision.body:
+    if decision.body and sent.method != "HEAD":
         headers.append(("grpc-message", quote(decision.body, safe=_PLAIN)))
     return replace(decision, status=200, grpc_status=code, body="", response_headers=tuple(headers))

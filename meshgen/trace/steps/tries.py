@@ -49,19 +49,18 @@ def _timeout(action: JsonObject, sent: HttpMessage) -> int | None:
     asked = _milliseconds(sent, _TIMEOUT)
     if asked is not None:
         return asked or None
-    grpc = _grpc_timeout(action, sent)
-    if grpc is not None:
-        return grpc
+    if "max_stream_duration" in action:  # which takes the place of the older settings
+        return None
+    if "max_grpc_timeout" in action and is_grpc(sent):
+        return _grpc_timeout(action, sent) or None
     if "timeout" not in action:
         return _DEFAULT_TIMEOUT
     return nanoseconds(string(action, "timeout")) or None
 
 
-def _grpc_timeout(action: JsonObject, sent: HttpMessage) -> int | None:
-    """The deadline of a gRPC client, where the route takes it over (`max_grpc_timeout`; 0 takes any)."""
-    value = sent.header("grpc-timeout")
-    if value is None or "max_grpc_timeout" not in action or not is_grpc(sent):
-        return None
+def _grpc_timeout(action: JsonObject, sent: HttpMessage) -> int:
+    """The deadline that a gRPC client sets, no longer than the route takes over; 0 is no limit on either side."""
+    value = sent.header("grpc-timeout") or ""
     longest = nanoseconds(string(action, "max_grpc_timeout")) or 0
     digits, unit = value[:-1], value[-1:]
     asked = int(int(digits) * _UNITS[unit] * _MILLISECOND) if digits.isdigit() and len(digits) < 9 and unit in _UNITS else 0

@@ -20,12 +20,15 @@ def asked_upgrade(sent: HttpMessage) -> str:
 
 
 def check_upgrade(walk: Walk) -> Answer | None:
-    """403 for an upgrade that is not allowed (`HttpConnectionManagerConfig::createUpgradeFilterChain`)."""
+    """403 for an upgrade that is not allowed (`HttpConnectionManagerConfig::createUpgradeFilterChain`).
+
+    Where no route matches, filters and router answer, as they do to any request.
+    """
     wanted = asked_upgrade(walk.message) if walk.message is not None else ""
-    if not wanted:
+    matched = walk.matched
+    if not wanted or matched is None or (matched.route is None and not matched.requires_tls):
         return None
-    route = walk.matched.route if walk.matched else None
-    by_route = _allows(message(route or {}, "route"), wanted)
+    by_route = _allows(message(matched.route or {}, "route"), wanted)
     allowed = _allows(walk.manager, wanted) if by_route is None else by_route
     if allowed:
         walk.note("upgrade", wanted, f"the {'connection manager' if by_route is None else 'route'} allows it")
