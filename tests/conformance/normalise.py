@@ -70,8 +70,9 @@ def _object(value: Json) -> Json:
 def with_successors(value: Json) -> Json:
     """Deprecated fields in the form that followed them, where both say the same."""
     if "max_grpc_timeout" in value:
-        value = {**value, "max_stream_duration": {"grpc_timeout_header_max": value["max_grpc_timeout"]}}
-        del value["max_grpc_timeout"]
+        if value["max_grpc_timeout"] == "0s":  # else Envoy would not look at `timeout`
+            value = {**value, "max_stream_duration": {"grpc_timeout_header_max": "0s"}}
+        value = {name: each for name, each in value.items() if name != "max_grpc_timeout"}
     if "filter" in value.get("metadata", {}):
         value = {**value, "sourced_metadata": {"metadata_matcher": value["metadata"]}}
         del value["metadata"]

@@ -112,9 +112,12 @@ def direct_response(wanted: HTTPDirectResponse) -> JsonObject:
 def timeouts(timeout: str) -> JsonObject:
     """How long a route's requests may take; zero is for ever, where Envoy's own would be 15 s.
 
-    A gRPC client's own deadline (`grpc-timeout`) holds within it, as with `max_grpc_timeout`, which istiod writes and Envoy has
-    deprecated for `max_stream_duration`.
+    A gRPC client's own deadline (`grpc-timeout`) holds where the route has no limit. Within a limit it is left to the client:
+    Envoy has deprecated the `max_grpc_timeout` that istiod writes, and beside its successor `max_stream_duration` it would not
+    look at `timeout` at all (`FilterUtility::finalTimeout`).
     """
+    if timeout != "0s":
+        return {"timeout": timeout}
     return {"timeout": timeout, "max_stream_duration": {"grpc_timeout_header_max": timeout}}
 
 
