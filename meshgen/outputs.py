@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from meshgen.deliver.gitops import Delivery, gitops_files, keep_from_substitution, placeholders
 from meshgen.deliver.layout import Layout, layout, render
@@ -13,10 +14,13 @@ from meshgen.diagnostics import Diagnostic, Origin, sort_diagnostics
 from meshgen.emit.istio import Artifact
 from meshgen.emit.istio.yaml_writer import dump_documents
 from meshgen.json import JsonObject
-from meshgen.load.project import PROJECT_FILE, EnvoyOutput, IstioOutput
+from meshgen.load.project import PROJECT_FILE, Ads, EnvoyOutput, IstioOutput
 from meshgen.lower.result import DeliveryFile
 from meshgen.mesh import Proxy
 from meshgen.pipeline import Result, envoy_snapshots
+
+if TYPE_CHECKING:
+    from meshgen.emit.envoy.ads import ControlPlane
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +116,8 @@ def envoy_tree(
     result: Result, output: EnvoyOutput, directory: Path, proxies: Iterable[Proxy]
 ) -> tuple[OutputTree, tuple[Diagnostic, ...]]:
     """The Envoy configuration of each proxy, in the delivery that the project chooses."""
+    if output.ads is not None:
+        return _ads_tree(result, output, output.ads, directory, proxies)
     from meshgen.emit.envoy.bootstrap import BootstrapOptions  # noqa: PLC0415 (only for the Envoy target)
     from meshgen.emit.envoy.delivery import Delivery as EnvoyDelivery  # noqa: PLC0415 (only for the Envoy target)
     from meshgen.emit.envoy.delivery import files, rank  # noqa: PLC0415 (as above)
@@ -127,6 +133,42 @@ def envoy_tree(
         diagnostics += delivery_limits(result.mesh, result.mesh.view(snapshot.proxy), delivery, options)
     return OutputTree(directory=directory, files=_below(result, contents), rank=rank), sort_diagnostics(
         result.suppressions.keep(diagnostics)[0]
+    )
+
+
+def _ads_tree(
+    result: Result, output: EnvoyOutput, ads: Ads, directory: Path, proxies: Iterable[Proxy]
+) -> tuple[OutputTree, tuple[Diagnostic, ...]]:
+    """Bootstraps only: what proxies do is the control plane's to say, and so nothing is translated."""
+    from meshgen.emit.envoy.bootstrap import BootstrapOptions  # noqa: PLC0415 (only for the Envoy target)
+    from meshgen.emit.envoy.custom_bootstrap import custom_bootstrap  # noqa: PLC0415 (as above)
+    from meshgen.emit.envoy.delivery import ads_files, rank  # noqa: PLC0415 (as above)
+
+    options = BootstrapOptions(certificates=output.certificates, admin_port=output.admin_port or -1)
+    contents: dict[str, bytes] = {}
+    diagnostics: tuple[Diagnostic, ...] = ()
+    for proxy in proxies:
+        extra, found = custom_bootstrap(result.mesh, proxy)
+        contents |= ads_files(proxy, control_plane(ads), extra, output.root, options)
+        diagnostics += found
+    return OutputTree(directory=directory, files=_below(result, contents), rank=rank), sort_diagnostics(
+        result.suppressions.keep(diagnostics)[0]
+    )
+
+
+def control_plane(ads: Ads) -> ControlPlane:
+    """The project's words for a control plane as the backend's."""
+    from meshgen.emit.envoy.ads import ControlPlane  # noqa: PLC0415 (only for the Envoy target)
+
+    tls = ads.tls
+    return ControlPlane(
+        address=ads.address,
+        port=ads.port,
+        api_type=ads.api_type,
+        credential=tls.credential if tls is not None else "",
+        server_name=(tls.server_name if tls is not None else None) or "",
+        mutual=tls is not None and tls.mode == "MUTUAL",
+        metadata=ads.metadata,
     )
 
 

@@ -4,9 +4,9 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Self, Union, get_args, get_origin
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
@@ -110,14 +110,41 @@ class IstioOutput(_Model):
     deliver: Deliver = Field(default_factory=Deliver)
 
 
+class AdsTls(_Model):
+    """TLS between Envoy and the control plane, by files: `<certificates>/<credential>/{ca.crt,tls.crt,tls.key}`."""
+
+    mode: Literal["SIMPLE", "MUTUAL"] = "SIMPLE"  # MUTUAL: Envoy shows a certificate, too
+    credential: Name
+    server_name: str | None = None  # the SNI, and the name in the control plane's certificate; its address by default
+
+
+class Ads(_Model):
+    """The control plane that `delivery: ads` asks for everything: where it is, and what it is told of the proxy."""
+
+    address: Annotated[str, Field(min_length=1)]  # a host or an IP address
+    port: int = Field(ge=1, le=65535)
+    api_type: Literal["DELTA_GRPC", "GRPC"] = "DELTA_GRPC"
+    tls: AdsTls | None = None
+    metadata: dict[str, JsonValue] = Field(default_factory=dict)  # of the node, over what meshgen says there
+
+
 class EnvoyOutput(_Model):
     """Envoy bootstraps and xDS resources as JSON, one directory a proxy."""
 
     directory: InsidePath = "out/envoy"
-    delivery: Literal["static", "filesystem"] = "static"
+    delivery: Literal["static", "filesystem", "ads"] = "static"
+    ads: Ads | None = None  # for ads delivery, which needs it
     root: str = "/etc/meshgen/envoy"  # where this tree will be on the machine that runs Envoy, for filesystem delivery
     certificates: str = "/etc/meshgen/certificates"  # `<credential>/tls.crt`, `workload/cert-chain.pem` … on that machine
     admin_port: int = Field(default=15000, ge=0, le=65535)  # of Envoy's admin interface, on 127.0.0.1; 0 for none
+
+    @model_validator(mode="after")
+    def _ads_goes_with_its_delivery(self) -> Self:
+        if self.delivery == "ads" and self.ads is None:
+            raise ValueError("`delivery: ads` needs the control plane: `ads: {address: xds.example, port: 18000}`")
+        if self.delivery != "ads" and self.ads is not None:
+            raise ValueError("`ads` says where a control plane is, which only `delivery: ads` asks")
+        return self
 
 
 class Outputs(_Model):

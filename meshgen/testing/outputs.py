@@ -17,7 +17,7 @@ from meshgen.journey.curl import read_curl
 from meshgen.json import JsonValue
 from meshgen.load.load import Options
 from meshgen.load.project import PROJECT_FILE, IstioOutput, Project, Source
-from meshgen.outputs import delivery_tree
+from meshgen.outputs import delivery_tree, envoy_tree
 from meshgen.pipeline import Result, compile_clusters, envoy_snapshots
 from meshgen.report.terminal import render_diagnostics
 from meshgen.report.terminal_trace import render_decision
@@ -103,6 +103,11 @@ def _tests(results: Sequence[Result]) -> bytes:
 
 def _envoy(case: Case, result: Result) -> Iterator[tuple[str, bytes]]:
     chosen = [proxy for proxy in result.proxies if not case.proxies or proxy.id in case.proxies]
+    output = result.project.outputs.envoy if result.project is not None else None
+    if output is not None and output.ads is not None and not result.failed:
+        tree, _ = envoy_tree(result, output, Path("envoy"), chosen)
+        yield from ((f"envoy/{path}", content) for path, content in tree.files.items())
+        return
     snapshots, _ = envoy_snapshots(result.mesh, chosen) if not result.failed else ((), ())
     for snapshot in snapshots:
         place = Path("envoy") / result.cluster / snapshot.proxy.namespace / snapshot.proxy.name

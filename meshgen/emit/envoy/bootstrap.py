@@ -1,7 +1,7 @@
 """Bootstraps (envoy-mapping.md §1): everything in one file, or a bootstrap that reads the rest from files.
 
 A snapshot's resources name each other as over ADS. `static_bootstrap` puts what they name in their place;
-`filesystem_bootstrap` says where the files are, and `delivery.py` writes them.
+`filesystem_bootstrap` says where the files are, and `delivery.py` writes them. The bootstrap for ADS is in `ads.py`.
 """
 
 from __future__ import annotations
@@ -66,13 +66,14 @@ def node(proxy: Proxy) -> JsonObject:
     }
 
 
-def _frame(proxy: Proxy, options: BootstrapOptions) -> JsonObject:
+def frame(proxy: Proxy, options: BootstrapOptions) -> JsonObject:
+    """What every bootstrap has: node, runtime and admin interface."""
     layers: list[JsonValue] = [{"name": "meshgen", "static_layer": dict(_RUNTIME)}, {"name": "admin", "admin_layer": {}}]
-    frame: JsonObject = {"node": node(proxy), "layered_runtime": {"layers": layers}}
+    found: JsonObject = {"node": node(proxy), "layered_runtime": {"layers": layers}}
     if options.admin_port >= 0:
         where: JsonObject = {"address": options.admin_address, "port_value": options.admin_port}
-        frame["admin"] = {"address": {"socket_address": where}}
-    return frame
+        found["admin"] = {"address": {"socket_address": where}}
+    return found
 
 
 def with_files(secret: JsonObject, certificates: str, *, watched: bool) -> JsonObject:
@@ -136,7 +137,7 @@ def static_bootstrap(snapshot: Snapshot, options: BootstrapOptions = DEFAULTS) -
     resources: JsonObject = {"listeners": [*listeners], "clusters": [*clusters]}
     if secrets:
         resources["secrets"] = [*secrets]
-    return merged({**_frame(snapshot.proxy, options), "static_resources": resources}, snapshot.bootstrap)
+    return merged({**frame(snapshot.proxy, options), "static_resources": resources}, snapshot.bootstrap)
 
 
 def _with_routes(manager: JsonObject, route: JsonObject | None) -> JsonObject:
@@ -191,7 +192,7 @@ def filesystem_bootstrap(snapshot: Snapshot, directory: str, options: BootstrapO
         "lds_config": file_source(directory, "lds", "listeners.json"),
         "cds_config": file_source(directory, "cds", "clusters.json"),
     }
-    return merged({**_frame(snapshot.proxy, options), "dynamic_resources": dynamic}, snapshot.bootstrap)
+    return merged({**frame(snapshot.proxy, options), "dynamic_resources": dynamic}, snapshot.bootstrap)
 
 
 def file_source(directory: str, kind: str, file: str) -> JsonObject:

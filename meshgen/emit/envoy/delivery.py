@@ -1,8 +1,8 @@
-"""The files of a delivery: one static bootstrap, or a bootstrap and one file for each xDS resource that Envoy reads on its own.
+"""The files of a delivery: one static bootstrap, a bootstrap and xDS resources as files, or a bootstrap for a control plane.
 
-Routes, endpoints and secrets are one resource a file, since Envoy takes exactly one there; each type has a directory of its
-own, since a rename makes Envoy read everything again that watches the directory. Writers rename files into place in the order
-of `rank`, so that nothing is named before it exists, and remove them in the reverse order.
+Of the files that Envoy reads on its own, routes, endpoints and secrets are one resource a file, since Envoy takes exactly one
+there; each type has a directory of its own, since a rename makes Envoy read everything again that watches the directory. Writers
+rename files into place in the order of `rank`, so that nothing is named before it exists, and remove them in the reverse order.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Final
 
 import orjson
 
+from meshgen.emit.envoy.ads import ControlPlane, ads_bootstrap, ads_secrets
 from meshgen.emit.envoy.bootstrap import (
     DEFAULTS,
     BootstrapOptions,
@@ -28,6 +29,7 @@ from meshgen.emit.envoy.bootstrap import (
 from meshgen.emit.envoy.names import TYPE
 from meshgen.emit.envoy.snapshot import Snapshot
 from meshgen.json import JsonObject, JsonValue
+from meshgen.mesh import Proxy
 
 _TYPES: Final[dict[str, str]] = {
     "sds": f"{TYPE}envoy.extensions.transport_sockets.tls.v3.Secret",
@@ -48,6 +50,7 @@ class Delivery(StrEnum):
 
     STATIC = "static"
     FILESYSTEM = "filesystem"
+    ADS = "ads"
 
 
 def files(snapshot: Snapshot, delivery: Delivery, directory: str, options: BootstrapOptions = DEFAULTS) -> Mapping[str, bytes]:
@@ -60,6 +63,17 @@ def files(snapshot: Snapshot, delivery: Delivery, directory: str, options: Boots
         return {str(place / "bootstrap.json"): render(static_bootstrap(snapshot, options))}
     root = str(PurePosixPath(directory) / place)
     found = {"bootstrap.json": filesystem_bootstrap(snapshot, root, options), **_responses(snapshot, root, options)}
+    return {str(place / path): render(value) for path, value in sorted(found.items())}
+
+
+def ads_files(
+    proxy: Proxy, plane: ControlPlane, extra: JsonObject, directory: str, options: BootstrapOptions = DEFAULTS
+) -> Mapping[str, bytes]:
+    """As `files`, of a proxy whose control plane brings everything: its bootstrap, and what TLS with the control plane needs."""
+    place = PurePosixPath(proxy.namespace, proxy.name)
+    root = str(PurePosixPath(directory) / place)
+    found = {"bootstrap.json": ads_bootstrap(proxy, plane, extra, directory=root, options=options)}
+    found |= {path: response("sds", [secret]) for path, secret in ads_secrets(plane, options.certificates).items()}
     return {str(place / path): render(value) for path, value in sorted(found.items())}
 
 
