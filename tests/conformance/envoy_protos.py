@@ -59,6 +59,7 @@ _MODULES = (
     "envoy.extensions.network.dns_resolver.cares.v3.cares_dns_resolver_pb2",
     "envoy.extensions.path.match.uri_template.v3.uri_template_match_pb2",
     "envoy.extensions.request_id.uuid.v3.uuid_pb2",
+    "envoy.extensions.resource_monitors.downstream_connections.v3.downstream_connections_pb2",
     "envoy.extensions.retry.host.previous_hosts.v3.previous_hosts_pb2",
     "envoy.extensions.retry.priority.previous_priorities.v3.previous_priorities_config_pb2",
     "envoy.extensions.transport_sockets.proxy_protocol.v3.upstream_proxy_protocol_pb2",

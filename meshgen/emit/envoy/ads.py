@@ -48,7 +48,7 @@ def ads_bootstrap(
     `directory` is where the files of `ads_secrets` will be. As with istiod Envoy waits for its first listeners and clusters for
     as long as it takes: one that gave up would serve nothing, and say that it was ready.
     """
-    found = frame(proxy, options)
+    found = frame(proxy, options, extra)
     node = found["node"]
     assert isinstance(node, dict)  # noqa: S101 - made a line above
     source: JsonObject = {"ads": {}, "initial_fetch_timeout": "0s", "resource_api_version": "V3"}

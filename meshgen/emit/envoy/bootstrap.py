@@ -15,6 +15,7 @@ import orjson
 
 from meshgen.emit.envoy.clusters import is_strict
 from meshgen.emit.envoy.dns import with_dns_cluster_type
+from meshgen.emit.envoy.extension import extension
 from meshgen.emit.envoy.locality import split_locality
 from meshgen.emit.envoy.names import parse_outbound
 from meshgen.emit.envoy.patch_values import merged
@@ -31,6 +32,11 @@ _RUNTIME: Final[JsonObject] = {
     "re2.max_program_size.error_level": 32768,
     "envoy.reloadable_features.http_reject_path_with_fragment": False,
 }
+
+# istiod's bound of all clients' connections, so large that it is none; without one Envoy warns that it has none.
+_CONNECTIONS: Final = "envoy.resource_monitors.global_downstream_max_connections"
+_CONNECTIONS_TYPE: Final = "envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig"
+_UNBOUNDED: Final = 2_147_483_647
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,10 +72,13 @@ def node(proxy: Proxy) -> JsonObject:
     }
 
 
-def frame(proxy: Proxy, options: BootstrapOptions) -> JsonObject:
-    """What every bootstrap has: node, runtime and admin interface."""
+def frame(proxy: Proxy, options: BootstrapOptions, extra: JsonObject) -> JsonObject:
+    """What every bootstrap has: node, runtime, admin and, unless `extra` brings one, a bound of clients' connections."""
     layers: list[JsonValue] = [{"name": "meshgen", "static_layer": dict(_RUNTIME)}, {"name": "admin", "admin_layer": {}}]
     found: JsonObject = {"node": node(proxy), "layered_runtime": {"layers": layers}}
+    if _CONNECTIONS not in orjson.dumps(extra).decode():  # two bounds would be refused
+        monitor = extension(_CONNECTIONS, _CONNECTIONS_TYPE, {"max_active_downstream_connections": _UNBOUNDED})
+        found["overload_manager"] = {"resource_monitors": [monitor]}
     if options.admin_port >= 0:
         where: JsonObject = {"address": options.admin_address, "port_value": options.admin_port}
         found["admin"] = {"address": {"socket_address": where}}
@@ -137,7 +146,7 @@ def static_bootstrap(snapshot: Snapshot, options: BootstrapOptions = DEFAULTS) -
     resources: JsonObject = {"listeners": [*listeners], "clusters": [*clusters]}
     if secrets:
         resources["secrets"] = [*secrets]
-    return merged({**frame(snapshot.proxy, options), "static_resources": resources}, snapshot.bootstrap)
+    return merged({**frame(snapshot.proxy, options, snapshot.bootstrap), "static_resources": resources}, snapshot.bootstrap)
 
 
 def _with_routes(manager: JsonObject, route: JsonObject | None) -> JsonObject:
@@ -192,7 +201,7 @@ def filesystem_bootstrap(snapshot: Snapshot, directory: str, options: BootstrapO
         "lds_config": file_source(directory, "lds", "listeners.json"),
         "cds_config": file_source(directory, "cds", "clusters.json"),
     }
-    return merged({**frame(snapshot.proxy, options), "dynamic_resources": dynamic}, snapshot.bootstrap)
+    return merged({**frame(snapshot.proxy, options, snapshot.bootstrap), "dynamic_resources": dynamic}, snapshot.bootstrap)
 
 
 def file_source(directory: str, kind: str, file: str) -> JsonObject:
