@@ -49,9 +49,9 @@ def write(plan: WritePlan, *, wait: float = WAIT) -> WriteResult:
     try:
         root.mkdir(parents=True, exist_ok=True)
         with locked(str(root), wait):
-            return _write_locked(plan)
+            return write_held(plan)
     except LockedError:
-        return WriteResult(diagnostics=(_locked(root),))
+        return WriteResult(diagnostics=(output_locked(root),))
     except OSError as error:
         return WriteResult(diagnostics=(os_problem(root, error),))
 
@@ -63,9 +63,9 @@ def recover(directory: Path, *, force: bool = False, wait: float = WAIT) -> tupl
     try:
         directory.mkdir(exist_ok=True)
         with locked(str(directory), wait):
-            return _recover_locked(str(directory), force=force)
+            return recover_held(str(directory), force=force)
     except LockedError:
-        return (_locked(directory),)
+        return (output_locked(directory),)
     except OSError as error:
         return (os_problem(directory, error),)
 
@@ -75,13 +75,15 @@ def is_interrupted(directory: Path) -> bool:
     return any(kind_of(path) is not Special.ABSENT for path in (directory / STAGING, sibling_of(str(directory))))
 
 
-def _locked(directory: Path) -> Diagnostic:
+def output_locked(directory: Path) -> Diagnostic:
+    """MG0805."""
     return OUTPUT_LOCKED.at(
         Origin(str(directory)), f"another meshgen is writing to `{directory}`", help="run again when it is done"
     )
 
 
-def _recover_locked(root: str, *, force: bool) -> tuple[Diagnostic, ...]:
+def recover_held(root: str, *, force: bool) -> tuple[Diagnostic, ...]:
+    """As `recover`, for whoever holds the directory's lock."""
     if leftover := clear_sibling(root):
         message = f"`{leftover}` was left by an interrupted run and has files in it that are not meshgen's"
         return (INTERRUPTED_WRITE.at(Origin(leftover), message, help="look into it and delete it"),)
@@ -97,10 +99,15 @@ def _recover_locked(root: str, *, force: bool) -> tuple[Diagnostic, ...]:
     return ()
 
 
-def _write_locked(plan: WritePlan) -> WriteResult:
+def write_held(plan: WritePlan) -> WriteResult:
+    """As `write`, for whoever holds the directory's lock (`lock.locked`).
+
+    Raises:
+        OSError: where the system refuses something before anything is written.
+    """
     root = str(plan.directory)
     was_interrupted = is_interrupted(plan.directory)
-    if problems := _recover_locked(root, force=plan.force):
+    if problems := recover_held(root, force=plan.force):
         return WriteResult(diagnostics=problems)
     if was_interrupted or not _is_fresh(plan):
         plan = look(plan)

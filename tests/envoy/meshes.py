@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import os
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-import yaml
-from harness import EchoServer, RunningEnvoy, wait_until
+from harness import EchoServer, RunningEnvoy
 
+from meshgen.deliver.admin import Admin
+from meshgen.deliver.push import Pushed, Watch, push, read_bootstrap
 from meshgen.emit.envoy.bootstrap import BootstrapOptions, static_bootstrap
 from meshgen.emit.envoy.delivery import Delivery, files
 from meshgen.emit.envoy.snapshot import Snapshot
-from meshgen.emit.envoy.transition import Step, is_taken, transition
 from meshgen.emit.envoy.translate import emit_envoy
 from meshgen.mesh import Capture, Mesh, Proxy, Role
 
@@ -91,41 +89,32 @@ def bootstrap(mesh: Mesh, proxy: Proxy, certificates: Path | str = "/nowhere") -
 
 
 class FileTree:
-    """The files of a filesystem delivery, renamed into place in their order; unchanged files are left alone."""
+    """The files of a filesystem delivery, pushed as `meshgen push` does."""
 
     def __init__(self, root: Path, proxy: Proxy, certificates: Path | str = "/nowhere") -> None:
         self._root = root
         self._options = options(certificates)
         self._proxy = proxy
+        self.directory = root / proxy.namespace / proxy.name
         self.envoy: RunningEnvoy | None = None
         """Once it is set, each wave waits until this Envoy has taken the one before."""
-        self._written: dict[str, bytes] = {}
+
+    def files(self, mesh: Mesh) -> dict[str, bytes]:
+        """What is compiled for the proxy, by its path in the proxy's directory."""
+        made = files(snapshot(mesh, self._proxy), Delivery.FILESYSTEM, str(self._root), self._options)
+        return {path.split("/", 2)[2]: content for path, content in made.items()}
 
     def write(self, mesh: Mesh) -> list[str]:
-        """Bring the tree up to a mesh; the paths that changed, in the order of their renames."""
-        wanted = files(snapshot(mesh, self._proxy), Delivery.FILESYSTEM, str(self._root), self._options)
-        steps = transition(self._written, wanted)
-        for _, wave in groupby(steps, key=lambda step: step.wave):
-            taken = list(wave)
-            for step in taken:
-                self._take(step)
-            if self.envoy is not None:
-                envoy = self.envoy
-                wait_until(lambda envoy=envoy, taken=taken: is_taken(envoy.config_dump(), taken), "Envoy took the wave")
-        self._written = dict(wanted)
-        return [step.path for step in steps]
+        """Bring the tree up to a mesh; the paths that changed, in the order of the waves."""
+        done = self.push(self.files(mesh))
+        assert not done.diagnostics or self.envoy is None, done.diagnostics
+        return [path for _, paths in done.waves for path in paths]
 
-    def _take(self, step: Step) -> None:
-        place = self._root / step.path
-        if step.content is None:
-            place.unlink()
-            return
-        place.parent.mkdir(parents=True, exist_ok=True)
-        hidden = place.with_name(f".{place.name}")
-        hidden.write_bytes(step.content)
-        os.replace(hidden, place)  # noqa: PTH105 - the rename is what is tested
+    def push(self, wanted: dict[str, bytes], wait: float = 30) -> Pushed:
+        """As `meshgen push`, without a pause where no Envoy is asked."""
+        admins = [Admin("127.0.0.1", self.envoy.admin_port)] if self.envoy is not None else []
+        return push(wanted, self.directory, Watch(admins=admins, wait=wait, pause=0))
 
     def bootstrap(self) -> Json:
         """The bootstrap that was written."""
-        found: Json = yaml.safe_load(self._written[f"{self._proxy.namespace}/{self._proxy.name}/bootstrap.json"])
-        return found
+        return dict(read_bootstrap(self.directory))

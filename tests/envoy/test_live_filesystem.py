@@ -17,7 +17,7 @@ from certificates import Authority
 from cryptography import x509
 from harness import EchoServer, RunningEnvoy, free_port, http_request, start_envoy, wait_until
 from mesh_text import mesh_of
-from meshes import FileTree, echo_endpoint, gateway, service, sidecar
+from meshes import FileTree, Json, echo_endpoint, gateway, service, sidecar
 
 from meshgen.mesh import Mesh
 
@@ -37,6 +37,8 @@ metadata: {{name: catalog, namespace: shop}}
 spec:
   hosts: [catalog]
   http:
+  - match: [{{uri: {{prefix: /moved-{rule}}}}}]
+    redirect: {{uri: /}}
   - route: [{route}]
 """
 
@@ -59,7 +61,7 @@ class Load:
     """Requests in a loop until it is told to stop, at most `limit` in each of its threads."""
 
     port: int
-    limit: int = 3000
+    limit: int = 20_000
     servers: Counter[str] = field(default_factory=Counter)
     failures: list[str] = field(default_factory=list)
     _stop: threading.Event = field(default_factory=threading.Event)
@@ -102,14 +104,17 @@ class Catalog:
     echoes: dict[str, EchoServer]
     tree: FileTree
     envoy: RunningEnvoy | None = None
+    more: list[Json] = field(default_factory=list)
 
-    def mesh(self, **weights: int) -> Mesh:
+    def mesh(self, rule: int = 0, **weights: int) -> Mesh:
         subsets = ", ".join(f"{{name: {name}, labels: {{version: {name}}}}}" for name in weights)
         route = ", ".join(
             f"{{destination: {{host: catalog, subset: {name}}}, weight: {weight}}}" for name, weight in weights.items()
         )
         endpoints = [document for name, echo in self.echoes.items() for document in echo_endpoint("catalog", echo, version=name)]
-        return mesh_of(RULE.format(subsets=subsets, route=route), service("catalog", self.port), *endpoints)
+        return mesh_of(
+            RULE.format(subsets=subsets, route=route, rule=rule), service("catalog", self.port), *endpoints, *self.more
+        )
 
     def server(self) -> str:
         answer = http_request(self.port, "/", host="catalog")
@@ -122,7 +127,9 @@ def catalog(tmp_path: Path) -> Iterator[Catalog]:
         echoes = {name: stack.enter_context(EchoServer(name)) for name in ("v1", "v2")}
         made = Catalog(free_port(), echoes, FileTree(tmp_path / "xds", sidecar("webapp")))
         made.tree.write(made.mesh(v1=50, v2=50))
-        made.envoy = made.tree.envoy = stack.enter_context(start_envoy(made.tree.bootstrap(), tmp_path / "envoy"))
+        made.envoy = made.tree.envoy = stack.enter_context(
+            start_envoy(made.tree.bootstrap(), tmp_path / "envoy", arguments=("--drain-time-s", "1"))
+        )
         yield made
 
 
@@ -132,7 +139,7 @@ def test_weights_and_endpoints_change_under_load_and_no_request_is_lost(catalog:
     with load.running(), EchoServer("moved") as moved:
         for weight in (90, 70, 50, 30, 10, 90, 60, 40, 20, 100):
             changed = catalog.tree.write(catalog.mesh(v1=100 - weight, v2=weight))
-            assert changed == [f"shop/webapp/rds/{catalog.port}.json"]
+            assert changed == [f"rds/{catalog.port}.json"]
         wait_until(lambda: {catalog.server() for _ in range(20)} == {"v2"}, "the last weights were taken")
         catalog.echoes["v2"] = moved
         changed = catalog.tree.write(catalog.mesh(v1=0, v2=100))
@@ -153,6 +160,40 @@ def test_traffic_moves_to_versions_that_were_not_there_from_versions_that_go_and
             catalog.echoes = {name: catalog.echoes[name]}
     assert load.failures == []
     assert {"new0", "new11"} <= set(load.servers)
+
+
+def test_a_hundred_updates_of_weights_endpoints_routes_and_versions_lose_no_request(catalog: Catalog):
+    load = Load(catalog.port)
+    waves: Counter[str] = Counter()
+    with ExitStack() as stack:
+        stack.enter_context(load.running())
+        for number in range(100):
+            if number % 10 == 3:  # endpoints: v2 moves to another port
+                catalog.echoes["v2"] = stack.enter_context(EchoServer(f"moved{number}"))
+            weights = {"v1": number % 7 * 10, "v2": 100 - number % 7 * 10}
+            if number % 10 == 6:  # a version that was not there takes it all
+                catalog.echoes["new"] = stack.enter_context(EchoServer("new"))
+                weights = {"new": 100}
+            done = catalog.tree.push(catalog.tree.files(catalog.mesh(rule=number, **weights)))
+            assert done.diagnostics == []
+            waves.update(wave.label for wave, _ in done.waves)
+    assert load.failures == []
+    assert {"v1", "v2", "moved3", "moved93", "new"} <= set(load.servers)
+    assert waves["routes"] == 100
+    assert waves["clusters that go"] >= 10
+
+
+def test_a_listener_that_comes_and_goes_loses_no_request_of_the_others(catalog: Catalog):
+    port, load = free_port(), Load(catalog.port)
+    with load.running(), EchoServer("other") as echo:
+        for _ in range(3):
+            catalog.more = [service("other", port), *echo_endpoint("other", echo)]
+            assert "lds/listeners.json" in catalog.tree.write(catalog.mesh(v1=50, v2=50))
+            assert http_request(port, "/", host="other").json()["server"] == "other"
+            catalog.more = []
+            changed = catalog.tree.write(catalog.mesh(v1=50, v2=50))
+            assert changed[-2:] == [f"rds/{port}.json", f"eds/outbound_{port}__other.shop.svc.cluster.local.json"]
+    assert load.failures == []
 
 
 def test_after_a_change_the_shares_are_the_new_ones(catalog: Catalog):

@@ -9,6 +9,7 @@ from meshgen.diagnostics.catalogue import (
     clusters,
     delivery,
     edge,
+    envoy_delivery,
     envoy_versions,
     extension,
     gateway,
@@ -53,6 +54,7 @@ AREAS = (
     backend,
     envoy_versions,
     traffic_tests,
+    envoy_delivery,
 )
 
 _ALL = [value for area in AREAS for value in vars(area).values() if isinstance(value, Code)]

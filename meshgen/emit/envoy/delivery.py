@@ -41,6 +41,8 @@ _TYPES: Final[dict[str, str]] = {
 DIRECTORIES: Final = tuple(_TYPES)
 """The directories of a proxy in the order of their writing: what names something comes after what it names."""
 
+BOOTSTRAP: Final = "bootstrap.json"
+
 _UNSAFE = re.compile(r"[^A-Za-z0-9.-]")
 _LONGEST = 120
 
@@ -60,9 +62,9 @@ def files(snapshot: Snapshot, delivery: Delivery, directory: str, options: Boots
     """
     place = PurePosixPath(snapshot.proxy.namespace, snapshot.proxy.name)
     if delivery is Delivery.STATIC:
-        return {str(place / "bootstrap.json"): render(static_bootstrap(snapshot, options))}
+        return {str(place / BOOTSTRAP): render(static_bootstrap(snapshot, options))}
     root = str(PurePosixPath(directory) / place)
-    found = {"bootstrap.json": filesystem_bootstrap(snapshot, root, options), **_responses(snapshot, root, options)}
+    found = {BOOTSTRAP: filesystem_bootstrap(snapshot, root, options), **_responses(snapshot, root, options)}
     return {str(place / path): render(value) for path, value in sorted(found.items())}
 
 
@@ -72,7 +74,7 @@ def ads_files(
     """As `files`, of a proxy whose control plane brings everything: its bootstrap, and what TLS with the control plane needs."""
     place = PurePosixPath(proxy.namespace, proxy.name)
     root = str(PurePosixPath(directory) / place)
-    found = {"bootstrap.json": ads_bootstrap(proxy, plane, extra, directory=root, options=options)}
+    found = {BOOTSTRAP: ads_bootstrap(proxy, plane, extra, directory=root, options=options)}
     found |= {path: response("sds", [secret]) for path, secret in ads_secrets(plane, options.certificates).items()}
     return {str(place / path): render(value) for path, value in sorted(found.items())}
 

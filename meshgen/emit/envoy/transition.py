@@ -7,7 +7,7 @@ next, it loses none.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -26,6 +26,20 @@ class Wave(IntEnum):
     LEAVING = 3  # clusters that no route names any more
     REMOVAL = 4  # files that nothing names any more
 
+    @property
+    def label(self) -> str:
+        """As people read it."""
+        return _LABELS[self]
+
+
+_LABELS = {
+    Wave.CLUSTERS: "clusters",
+    Wave.ROUTES: "routes",
+    Wave.LISTENERS: "listeners",
+    Wave.LEAVING: "clusters that go",
+    Wave.REMOVAL: "files that go",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -34,7 +48,6 @@ class Step:
     wave: Wave
     path: str
     content: bytes | None
-    is_new: bool = False  # nobody reads it yet, so it is not waited for
 
 
 _WAVES = {"sds": Wave.CLUSTERS, "eds": Wave.CLUSTERS, "cds": Wave.CLUSTERS, "rds": Wave.ROUTES}
@@ -44,7 +57,7 @@ def transition(before: Mapping[str, bytes], after: Mapping[str, bytes]) -> tuple
     """The steps between two trees of files (`delivery.files`), in their order; unchanged files have none."""
     kept = {path: _with_leaving(before[path], after[path]) for path in after if _kind(path) == "cds" and path in before}
     first = [
-        Step(_WAVES.get(_kind(path), Wave.LISTENERS), path, content, is_new=path not in before)
+        Step(_WAVES.get(_kind(path), Wave.LISTENERS), path, content)
         for path, content in {**after, **kept}.items()
         if before.get(path) != content
     ]
@@ -74,33 +87,59 @@ def _with_leaving(before: bytes, after: bytes) -> bytes:
 
 
 # --- what Envoy has taken -------------------------------------------------------------------------------------------
-def is_taken(config_dump: JsonObject, steps: Sequence[Step]) -> bool:
-    """Whether a `/config_dump` shows clusters, routes and listeners at the versions of these steps, none of them warming.
+def not_taken(config_dump: JsonObject, files: Mapping[str, bytes], texts: Collection[str] | None = None) -> tuple[str, ...]:
+    """The files whose clusters, routes and listeners a `/config_dump` does not show at their versions; and what is warming.
 
-    Endpoints and secrets are not looked at: clusters and listeners wait for theirs.
+    `texts` are the versions that `/stats?type=TextReadouts` shows, for a dump has none of endpoints. Secrets are not looked at:
+    clusters and listeners wait for theirs. A route table that no listener asks for yet is not waited for.
     """
-    versions = frozenset(_versions(config_dump.get("configs")))
-    wanted = (
-        orjson.loads(step.content)["version_info"]
-        for step in steps
-        if step.content is not None and not step.is_new and _kind(step.path) in {"cds", "rds", "lds"}
-    )
-    return all(version in versions for version in wanted) and not _is_warming(config_dump.get("configs"))
+    shown = _Shown.of(config_dump)
+    late = [path for path, content in files.items() if not shown.has(_kind(path), content)]
+    if texts is not None:
+        late += [path for path, content in files.items() if _kind(path) == "eds" and _version(content) not in texts]
+    return (*sorted(late), *shown.warming)
 
 
-def _versions(value: JsonValue) -> Iterator[str]:
-    if isinstance(value, list):
-        for item in value:
-            yield from _versions(item)
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            if key == "version_info" and isinstance(item, str):
-                yield item
-            elif key == "dynamic_route_configs":
-                yield from _versions(item)
+def _version(response: bytes) -> str:
+    return str(orjson.loads(response)["version_info"])
 
 
-def _is_warming(configs: JsonValue) -> bool:
-    return isinstance(configs, list) and any(
-        isinstance(config, dict) and bool(config.get("dynamic_warming_clusters")) for config in configs
-    )
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Shown:
+    """What a dump shows: the versions of clusters and listeners, that of each route table, and what is not in use yet."""
+
+    versions: frozenset[str]
+    routes: Mapping[str, str]
+    warming: tuple[str, ...]
+
+    @classmethod
+    def of(cls, dump: JsonObject) -> _Shown:
+        configs = objects(dump.get("configs"))
+        tables = [table for config in configs for table in objects(config.get("dynamic_route_configs"))]
+        clusters = (each for config in configs for each in objects(config.get("dynamic_warming_clusters")))
+        listeners = (each for config in configs for each in objects(config.get("dynamic_listeners")) if "warming_state" in each)
+        names = (name_of(each.get("cluster")) for each in clusters)
+        return cls(
+            versions=frozenset(str(config.get("version_info")) for config in configs),
+            routes={name_of(table.get("route_config")): str(table.get("version_info")) for table in tables},
+            warming=(*(f"cluster `{name}`" for name in names), *(f"listener `{name_of(each)}`" for each in listeners)),
+        )
+
+    def has(self, kind: str, content: bytes) -> bool:
+        if kind not in {"cds", "rds", "lds"}:
+            return True
+        response = orjson.loads(content)
+        version: str = response["version_info"]
+        if kind != "rds":
+            return version in self.versions
+        return all(self.routes.get(str(table.get("name")), version) == version for table in response["resources"])
+
+
+def objects(value: JsonValue) -> list[JsonObject]:
+    """The objects of a list."""
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def name_of(value: JsonValue) -> str:
+    """The `name` of a resource."""
+    return str(value.get("name", "")) if isinstance(value, dict) else ""

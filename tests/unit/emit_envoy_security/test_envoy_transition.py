@@ -8,7 +8,7 @@ from mesh_text import mesh_of
 from small_mesh import CATALOG, endpoint, sidecar
 
 from meshgen.emit.envoy.delivery import Delivery, files
-from meshgen.emit.envoy.transition import Step, Wave, is_taken, transition
+from meshgen.emit.envoy.transition import Step, Wave, not_taken, transition
 from meshgen.emit.envoy.translate import emit_envoy
 
 RULES = """
@@ -75,14 +75,24 @@ def test_applying_the_steps_gives_the_new_tree():
 def test_a_first_writing_ends_with_the_bootstrap():
     steps = transition({}, tree("v1"))
     assert steps[-1].path == "shop/webapp/bootstrap.json"
-    assert all(step.is_new for step in steps)
 
 
 def test_a_wave_is_taken_when_envoy_shows_its_versions_and_warms_nothing():
-    steps = [step for step in transition(tree("v1"), tree("v2")) if step.wave is Wave.CLUSTERS]
-    content = next(step.content for step in steps if step.path.endswith("clusters.json"))
-    version = json.loads(content or b"")["version_info"]
+    wave = {step.path: step.content or b"" for step in transition(tree("v1"), tree("v2")) if step.wave is Wave.CLUSTERS}
+    path = "shop/webapp/cds/clusters.json"
+    version = json.loads(wave[path])["version_info"]
     shown = {"version_info": version, "dynamic_active_clusters": [{"version_info": version}]}
-    assert is_taken({"configs": [shown]}, steps)
-    assert not is_taken({"configs": [{**shown, "version_info": "older", "dynamic_active_clusters": []}]}, steps)
-    assert not is_taken({"configs": [{**shown, "dynamic_warming_clusters": [{"version_info": version}]}]}, steps)
+    assert not_taken({"configs": [shown]}, wave) == ()
+    assert not_taken({"configs": [{**shown, "version_info": "older"}]}, wave) == (path,)
+    warming = {"dynamic_warming_clusters": [{"version_info": version, "cluster": {"name": "slow"}}]}
+    assert not_taken({"configs": [{**shown, **warming}]}, wave) == ("cluster `slow`",)
+    listeners = {"dynamic_listeners": [{"name": "edge", "active_state": {}, "warming_state": {}}]}
+    assert not_taken({"configs": [{**shown, **listeners}]}, wave) == ("listener `edge`",)
+
+
+def test_a_route_table_is_waited_for_where_some_listener_asks_for_it():
+    path = "shop/webapp/rds/8000.json"
+    routes = {path: tree("v2")[path]}
+    old = {"dynamic_route_configs": [{"version_info": "older", "route_config": {"name": "8000"}}]}
+    assert not_taken({"configs": [old]}, routes) == (path,)
+    assert not_taken({"configs": []}, routes) == ()
