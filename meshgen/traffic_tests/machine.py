@@ -79,8 +79,9 @@ def report_to_junit(report: Report) -> bytes:
 
 def _counts(outcomes: tuple[Outcome, ...] | list[Outcome]) -> dict[str, str]:
     failed = sum(outcome.verdict is Verdict.FAILED for outcome in outcomes)
+    unseen = sum(outcome.verdict is Verdict.UNSEEN for outcome in outcomes)
     broken = sum(outcome.verdict is Verdict.BROKEN for outcome in outcomes)
-    return {"tests": str(len(outcomes)), "failures": str(failed), "errors": str(broken), "skipped": "0"}
+    return {"tests": str(len(outcomes)), "failures": str(failed), "errors": str(broken), "skipped": str(unseen)}
 
 
 def _junit_case(parent: ET.Element, outcome: Outcome) -> None:
@@ -89,6 +90,8 @@ def _junit_case(parent: ET.Element, outcome: Outcome) -> None:
     if where.line is not None:
         attributes["line"] = str(where.line)
     case = ET.SubElement(parent, "testcase", {key: _xml(value) for key, value in attributes.items()})
+    if outcome.verdict is Verdict.UNSEEN:
+        ET.SubElement(case, "skipped", {"message": _xml("; ".join(sorted({reason for _, reason in outcome.unseen})))})
     if outcome.problem is not None:
         error = ET.SubElement(case, "error", {"message": _xml(outcome.problem.message), "type": outcome.problem.code.number})
         error.text = _xml(outcome.problem.help)

@@ -14,8 +14,9 @@ from meshgen.traffic_tests.coverage import Coverage
 from meshgen.traffic_tests.run import Outcome, Report, Verdict
 from meshgen.traffic_tests.words import curl_line, trace_line
 
-_SHADES = {Verdict.PASSED: "green", Verdict.FAILED: "red", Verdict.BROKEN: "yellow"}
+_SHADES = {Verdict.PASSED: "green", Verdict.FAILED: "red", Verdict.BROKEN: "yellow", Verdict.UNSEEN: "blue"}
 _MOST_MISSED = 40
+QUIET = frozenset({Verdict.PASSED, Verdict.UNSEEN})
 
 
 def render_report(report: Report, *, verbose: bool = False, color: bool = False) -> str:
@@ -24,7 +25,7 @@ def render_report(report: Report, *, verbose: bool = False, color: bool = False)
     With `verbose` a line for each case that passed.
     """
     paint = Paint(color)
-    blocks = [_block(outcome, paint) for outcome in report.outcomes if verbose or outcome.verdict is not Verdict.PASSED]
+    blocks = [_block(outcome, paint) for outcome in report.outcomes if verbose or outcome.verdict not in QUIET]
     text = "".join(f"{block}\n" for block in blocks)
     return text + "".join(f"{line}\n" for line in _unseen(report)) + _summary(report, paint)
 
@@ -37,7 +38,7 @@ def place(outcome: Outcome) -> str:
 def _block(outcome: Outcome, paint: Paint) -> str:
     word = paint(f"{outcome.verdict.value:<6}", "bold", _SHADES[outcome.verdict])
     head = f"{word} {paint(printable(outcome.case.title), 'bold')}  {paint(printable(place(outcome)), 'dim')}"
-    if outcome.verdict is Verdict.PASSED:
+    if outcome.verdict in QUIET:
         return head
     lines = [head, *_details(outcome, paint)]
     return "\n".join(lines) + "\n"

@@ -13,7 +13,7 @@ from meshgen.diagnostics.catalogue.traffic_tests import CANNOT_BE_ASKED
 from meshgen.journey import Hop, Journeys, UnanswerableError
 from meshgen.pipeline import Result
 from meshgen.traffic_tests.cases import Case, cases_of
-from meshgen.traffic_tests.compare import Mismatch, compare
+from meshgen.traffic_tests.compare import Comparison, Mismatch, compare
 from meshgen.traffic_tests.plaintext import ask_plaintext, follow_through
 from meshgen.traffic_tests.seen import Seen, seen_by_simulator
 
@@ -24,6 +24,7 @@ class Verdict(StrEnum):
     PASSED = "passed"
     FAILED = "failed"
     BROKEN = "broken"  # it cannot be asked, or names what is not there
+    UNSEEN = "unseen"  # the engine can tell nothing that it expects
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,12 +120,19 @@ def _run_one(result: Result, cases: Sequence[Case], engine: MakeEngine) -> Itera
         yield Outcome(
             case=case,
             result=result,
-            verdict=Verdict.FAILED if found.mismatches else Verdict.PASSED,
+            verdict=_verdict(case, found),
             seen=seen,
             hops=hops,
             mismatches=found.mismatches,
             unseen=found.unseen,
         )
+
+
+def _verdict(case: Case, found: Comparison) -> Verdict:
+    if found.mismatches:
+        return Verdict.FAILED
+    told = case.expect.model_fields_set - {"tolerance"}
+    return Verdict.UNSEEN if len(found.unseen) == len(told) else Verdict.PASSED
 
 
 def _asked(case: Case, journeys: Journeys) -> tuple[Case, tuple[Hop, ...]]:

@@ -1,0 +1,1 @@
+"""Real Envoys on loopback: started with emitted configuration, in front of stub applications, and stopped again."""
