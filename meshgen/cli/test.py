@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -64,8 +66,8 @@ def command(paths: tuple[str, ...], color: str, quiet: bool, as_json: bool, **op
     from meshgen.traffic_tests.coverage import coverage
     from meshgen.traffic_tests.run import run
 
-    engine = _engine(options["engine"], options["envoy"])
-    report = run(results, _chooser(chosen, options["words"]), fail_fast=options["fail_fast"], engine=engine)
+    with _engine(options["engine"], options["envoy"]) as engine:
+        report = run(results, _chooser(chosen, options["words"]), fail_fast=options["fail_fast"], engine=engine)
     least = options["coverage_min"]
     reached = coverage(results, report) if options["with_coverage"] or least is not None else None
     _write_junit(report, options["junit"])
@@ -79,17 +81,31 @@ def command(paths: tuple[str, ...], color: str, quiet: bool, as_json: bool, **op
     stop(max(report.exit_code, FINDINGS if too_little else 0))
 
 
-def _engine(name: str, envoy: Path | None) -> MakeEngine:
+@contextmanager
+def _engine(name: str, envoy: Path | None) -> Iterator[MakeEngine]:
+    """The engine of a run. What it starts is stopped, also where somebody ends this process."""
     if name == "simulator":
         from meshgen.traffic_tests.run import simulator
 
-        return simulator
+        yield simulator
+        return
     try:
+        from meshgen.live.process import EnvoyError
         from meshgen.traffic_tests.on_envoy import EnvoyEngine
     except ImportError as error:
         message = f"`--engine envoy` needs the package `{error.name}`; install `meshgen[envoy]`"
         raise click.UsageError(message) from error
-    return lambda result, journeys: EnvoyEngine(result, journeys, envoy)
+    before = signal.signal(signal.SIGTERM, _ended)
+    try:
+        yield lambda result, journeys: EnvoyEngine(result, journeys, envoy)
+    except EnvoyError as error:
+        raise click.ClickException(str(error)) from error
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _ended(number: int, frame: object) -> NoReturn:  # noqa: ARG001 (as handlers are called)
+    raise KeyboardInterrupt
 
 
 def _compiled(paths: tuple[str, ...], options: dict[str, Any]) -> tuple[tuple[Result, ...], tuple[str, ...]]:

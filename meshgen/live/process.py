@@ -70,6 +70,7 @@ class EnvoyProcess:
         self.log = log
         self.admin_port = 0
         self._admin_file = admin_file
+        self._told = False
 
     def wait_ready(self, seconds: float) -> None:
         """Waits until it serves.
@@ -92,10 +93,10 @@ class EnvoyProcess:
         deadline, pause = time.monotonic() + seconds, threading.Event()
         while not condition():
             if self.process.poll() is not None:
-                message = f"envoy ended with {self.process.returncode}:\n{self.tail()}"
+                message = f"envoy ended with {self.process.returncode}:\n{self.tail()}".rstrip(":\n")
                 raise EnvoyError(message)
             if time.monotonic() > deadline:
-                message = f"envoy is not ready after {seconds:g} seconds:\n{self.tail()}"
+                message = f"envoy is not ready after {seconds:g} seconds:\n{self.tail()}".rstrip(":\n")
                 raise EnvoyError(message)
             pause.wait(_PAUSE)
 
@@ -103,10 +104,16 @@ class EnvoyProcess:
         """The end of its log."""
         return self.log.read_text(errors="replace")[-_TAIL:] if self.log.exists() else ""
 
+    def tell_to_end(self) -> None:
+        """Asks it to end, once: a second signal while it shuts down would kill it before its access logs are written."""
+        if not self._told:
+            self._told = True
+            with suppress(ProcessLookupError):
+                self.process.send_signal(signal.SIGTERM)
+
     def stop(self, seconds: float = 10) -> None:
-        """Ends it; its access logs are written then."""
-        with suppress(ProcessLookupError):
-            self.process.send_signal(signal.SIGTERM)
+        """Ends it, and waits until it has; its access logs are written then."""
+        self.tell_to_end()
         try:
             self.process.wait(seconds)
         except subprocess.TimeoutExpired:
@@ -139,7 +146,6 @@ def running(processes: Iterable[EnvoyProcess], seconds: float) -> Iterator[None]
         yield
     finally:
         for process in started:
-            with suppress(ProcessLookupError):
-                process.process.send_signal(signal.SIGTERM)
+            process.tell_to_end()
         for process in started:
             process.stop()

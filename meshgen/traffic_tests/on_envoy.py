@@ -8,14 +8,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from meshgen.diagnostics import Diagnostic
-from meshgen.diagnostics.catalogue.traffic_tests import NO_ENVOY
 from meshgen.emit.envoy.names import PASSTHROUGH
 from meshgen.journey import Hop, Journeys
 from meshgen.json import JsonObject
 from meshgen.live.bench import Bench
 from meshgen.live.http import Client, Door, Headers, Response
-from meshgen.live.process import EnvoyError, find_envoy
+from meshgen.live.process import find_envoy
 from meshgen.live.stubs import ANSWER, BRING, TEST, Arrival, Stubs
 from meshgen.mesh import Proxy, Role
 from meshgen.pipeline import Result
@@ -52,17 +50,16 @@ class EnvoyEngine:
     def __init__(self, result: Result, journeys: Journeys, envoy: Path | None = None) -> None:
         self._result, self._journeys, self._envoy = result, journeys, envoy
 
-    def see(self, cases: Sequence[Case], hops: Sequence[tuple[Hop, ...]]) -> Iterator[Seen | Diagnostic]:
-        """What becomes of each case. A case that this engine cannot send is not seen; where no Envoy starts, none is."""
+    def see(self, cases: Sequence[Case], hops: Sequence[tuple[Hop, ...]]) -> Iterator[Seen]:
+        """What becomes of each case; of one that this engine cannot send nothing is seen.
+
+        Raises:
+            EnvoyError: where there is no Envoy, or one of them does not start.
+        """
         sent = [_Sent(case, way, str(index)) for index, (case, way) in enumerate(zip(cases, hops, strict=True))]
         reasons = [why_not_sent(each.case, each.hops) for each in sent]
         going = [each for each, reason in zip(sent, reasons, strict=True) if not reason]
-        try:
-            evidence = self._run(going) if going else {}
-        except EnvoyError as error:
-            message, _, said = str(error).partition("\n")
-            yield from (NO_ENVOY.at(each.case.origin, message, help=said.strip()) for each in sent)
-            return
+        evidence = self._run(going) if going else {}
         for each, reason in zip(sent, reasons, strict=True):
             simulated = seen_by_simulator(each.hops, each.case.asked)
             yield seen_live(simulated, evidence[each.number]) if not reason else unseen(simulated, reason)

@@ -63,14 +63,14 @@ class Report:
 class Engine(Protocol):
     """Who answers for the mesh: the simulator asks nobody, a real Envoy is started."""
 
-    def see(self, cases: Sequence[Case], hops: Sequence[tuple[Hop, ...]]) -> Iterator[Seen | Diagnostic]:
+    def see(self, cases: Sequence[Case], hops: Sequence[tuple[Hop, ...]]) -> Iterator[Seen]:
         """What becomes of each case, in their order; `hops` are the simulator's."""
 
 
 class Simulator:
     """Answers from the configuration."""
 
-    def see(self, cases: Sequence[Case], hops: Sequence[tuple[Hop, ...]]) -> Iterator[Seen | Diagnostic]:
+    def see(self, cases: Sequence[Case], hops: Sequence[tuple[Hop, ...]]) -> Iterator[Seen]:
         """What the simulator has found already."""
         for case, each in zip(cases, hops, strict=True):
             yield seen_by_simulator(each, case.asked)
@@ -113,9 +113,6 @@ def _run_one(result: Result, cases: Sequence[Case], engine: MakeEngine) -> Itera
             yield Outcome(case=case, result=result, verdict=Verdict.BROKEN, problem=case.problem)
             continue
         seen = next(answers)
-        if isinstance(seen, Diagnostic):
-            yield Outcome(case=case, result=result, verdict=Verdict.BROKEN, problem=seen, hops=hops)
-            continue
         found = compare(case, seen, names)
         yield Outcome(
             case=case,

