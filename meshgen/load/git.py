@@ -16,7 +16,7 @@ _LINK_MODE = 0o120000
 
 
 def read_revision(root: Path, revision: str) -> tuple[MemoryTree | None, tuple[Diagnostic, ...]]:
-    """The files below `root` (a directory of a repository, or of a part of one) as `revision` has them.
+    """The files below `root` (a directory of a repository, or of a part of one; it need not be there now) as `revision` has them.
 
     `revision` is whatever `git rev-parse` takes for a commit. Links and submodules are left out with a note; a root that the
     revision does not have is an empty tree. None where the repository or the revision cannot be read.
@@ -25,7 +25,8 @@ def read_revision(root: Path, revision: str) -> tuple[MemoryTree | None, tuple[D
 
     place = Origin(f"<{revision}>", line=1)
     try:
-        repository = git.Repo(root, search_parent_directories=True)
+        existing = next((each for each in (root, *root.absolute().parents) if each.is_dir()), root)
+        repository = git.Repo(existing, search_parent_directories=True)
     except (git.InvalidGitRepositoryError, git.NoSuchPathError, OSError):
         return None, (NOT_A_REPOSITORY.at(place, f"`{root.name or root}` is in no git repository"),)
     with repository:
@@ -62,9 +63,10 @@ def _read(repository: git.Repo, prefix: str, revision: str, place: Origin) -> tu
         return None, (UNKNOWN_REVISION.at(place, f"git knows no revision `{revision}`"),)
     tree: git.Tree = repository.commit(revision).tree
     for part in prefix.split("/") if prefix else ():
-        if part not in tree or tree[part].type != "tree":
+        below = next((each for each in tree.trees if each.name == part), None)  # `in` takes whole paths below the first level
+        if below is None:
             return MemoryTree({}), ()
-        tree = tree[part]
+        tree = below
     contents: dict[str, bytes] = {}
     notes: list[Diagnostic] = []
     start = len(prefix) + 1 if prefix else 0

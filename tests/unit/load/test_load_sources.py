@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -200,6 +201,20 @@ def test_a_revision_is_read_without_touching_the_work_tree(repository: Path):
     assert loaded(repository, revision="HEAD~1") == (["old", "python-old"], link)
     assert loaded(repository, revision="main") == (["new", "python-new"], link)
     assert git(repository, "status", "--porcelain") == before
+
+
+def test_a_directory_deep_in_the_repository_is_read_and_need_not_be_there_now(repository: Path):
+    deep = repository / "out" / "envoy" / "shop"
+    write(deep, **{"a.yaml": resource("deep")})
+    git(repository, "add", "out")
+    git(repository, "commit", "-q", "-m", "deep")
+    shutil.rmtree(repository / "out")
+    tree, _ = read_revision(deep, "HEAD")
+    assert tree is not None
+    assert list(tree.contents) == ["a.yaml"]
+    tree, _ = read_revision(repository / "out" / "other", "HEAD")
+    assert tree is not None
+    assert tree.contents == {}
 
 
 def test_submodules_are_left_out_with_a_note(repository: Path, tmp_path: Path):
