@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +16,7 @@ from meshgen.diagnostics import Diagnostic, suggest
 from meshgen.json import JsonValue
 
 if TYPE_CHECKING:
+    from meshgen.load.project import EnvoyOutput
     from meshgen.mesh import Proxy
     from meshgen.outputs import OutputTree
     from meshgen.pipeline import Result
@@ -37,6 +38,9 @@ Examples:
     "-t", "--target", "targets", type=click.Choice(["istio", "envoy"]), multiple=True, help="Only this backend; may be repeated."
 )
 @click.option("-p", "--proxy", "proxies", multiple=True, metavar="NAMESPACE/NAME", help="Only this proxy; may be repeated.")
+@click.option(
+    "--released", metavar="REV", help="The git revision of the ConfigMaps that the fleet runs, in place of the project's."
+)
 @click.option("--check", "check_only", is_flag=True, help="Write nothing; exit 1 when the tree is out of date.")
 @click.option("--force", is_flag=True, help="Overwrite files of meshgen's own that somebody edited.")
 @click.option("--stdout", "to_stdout", is_flag=True, help="Print Istio YAML instead of writing files.")
@@ -46,6 +50,7 @@ def command(
     output: Path | None,
     targets: tuple[str, ...],
     proxies: tuple[str, ...],
+    released: str | None,
     check_only: bool,
     force: bool,
     to_stdout: bool,
@@ -82,7 +87,7 @@ def command(
     if printing:
         _print_istio(results)
         return
-    trees, found = _all_trees(session, results, output, targets, _choose(results, proxies), cluster)
+    trees, found = _all_trees(session, results, output, targets, _choose(results, proxies), cluster, released)
     if exit_code(found):
         session.give_up([replace(result, diagnostics=(*result.diagnostics, *found)) for result in results])
     session.report(found, texts)
@@ -119,6 +124,7 @@ def _all_trees(
     targets: tuple[str, ...],
     proxies: frozenset[str] | None,
     cluster: str | None,
+    released: str | None,
 ) -> tuple[Sequence[OutputTree], tuple[Diagnostic, ...]]:
     """What is to be written for all clusters, or for one, beside what the others have."""
     from meshgen.outputs import joined, with_other_clusters
@@ -127,7 +133,7 @@ def _all_trees(
     diagnostics: list[Diagnostic] = []
     for result in results:
         chosen = None if proxies is None else tuple(proxy for proxy in result.proxies if proxy.id in proxies)
-        made, found = _trees(session, result, output, targets, chosen)
+        made, found = _trees(session, result, output, targets, chosen, released)
         trees += made
         diagnostics += found
     together = joined(trees)
@@ -137,7 +143,12 @@ def _all_trees(
 
 
 def _trees(
-    session: Session, result: Result, output: Path | None, targets: tuple[str, ...], wanted: tuple[Proxy, ...] | None
+    session: Session,
+    result: Result,
+    output: Path | None,
+    targets: tuple[str, ...],
+    wanted: tuple[Proxy, ...] | None,
+    released: str | None,
 ) -> tuple[list[OutputTree], tuple[Diagnostic, ...]]:
     """What is to be written: Istio objects, their delivery, Envoy configuration; and what is missing for it, or is left out."""
     from meshgen.load.project import EnvoyOutput, IstioOutput
@@ -162,9 +173,27 @@ def _trees(
         return trees, diagnostics
     directory = output / "envoy" if output else result.root / envoy.directory
     proxies = session.watch(result.output_proxies if wanted is None else wanted, "Envoy configuration")
+    if envoy.delivery == "configmap":
+        made, found = _config_maps(result, envoy, directory, proxies, released)
+        return [*trees, *(made if wanted is None else [with_other_proxies(each, result, wanted) for each in made])], (
+            *diagnostics,
+            *found,
+        )
     tree, found = envoy_tree(result, envoy, directory, proxies)
     trees.append(tree if wanted is None else with_other_proxies(tree, result, wanted))
     return trees, (*diagnostics, *found)
+
+
+def _config_maps(
+    result: Result, output: EnvoyOutput, directory: Path, proxies: Iterator[Proxy], revision: str | None
+) -> tuple[Sequence[OutputTree], tuple[Diagnostic, ...]]:
+    from meshgen.deliver.config_map_tree import read_release
+    from meshgen.outputs import config_map_trees
+
+    released, problems = read_release(directory, revision or output.config_maps.released)
+    if problems:
+        return (), problems
+    return config_map_trees(result, output, directory, proxies, released)
 
 
 def _check(session: Session, trees: Sequence[OutputTree]) -> tuple[list[JsonValue], list[Diagnostic]]:

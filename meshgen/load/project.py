@@ -128,11 +128,22 @@ class Ads(_Model):
     metadata: dict[str, JsonValue] = Field(default_factory=dict)  # of the node, over what meshgen says there
 
 
+class ConfigMaps(_Model):
+    """For `delivery: configmap`: who applies the ConfigMaps, and how Pods run Envoy."""
+
+    released: str = "HEAD"  # the git revision of the output that the fleet runs: what is safe next follows from it
+    kustomization: bool = True
+    deliver: Deliver = Field(default_factory=Deliver)
+    image: str | None = None  # that Pods run; by default Envoy's own of `targets.envoy`
+    gateway_replicas: int | None = Field(default=None, ge=1)  # writes a Deployment and a Service for each gateway
+
+
 class EnvoyOutput(_Model):
     """Envoy bootstraps and xDS resources as JSON, one directory a proxy."""
 
     directory: InsidePath = "out/envoy"
-    delivery: Literal["static", "filesystem", "ads"] = "static"
+    delivery: Literal["static", "filesystem", "configmap", "ads"] = "static"
+    config_maps: ConfigMaps = Field(default_factory=ConfigMaps)  # for configmap delivery
     ads: Ads | None = None  # for ads delivery, which needs it
     root: str = "/etc/meshgen/envoy"  # where this tree will be on the machine that runs Envoy, for filesystem delivery
     certificates: str = "/etc/meshgen/certificates"  # `<credential>/tls.crt`, `workload/cert-chain.pem` … on that machine
@@ -144,6 +155,8 @@ class EnvoyOutput(_Model):
             raise ValueError("`delivery: ads` needs the control plane: `ads: {address: xds.example, port: 18000}`")
         if self.delivery != "ads" and self.ads is not None:
             raise ValueError("`ads` says where a control plane is, which only `delivery: ads` asks")
+        if self.delivery != "configmap" and "config_maps" in self.model_fields_set:
+            raise ValueError("`configMaps` says how ConfigMaps reach Pods, which only `delivery: configmap` writes")
         return self
 
 

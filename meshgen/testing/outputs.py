@@ -17,7 +17,7 @@ from meshgen.journey.curl import read_curl
 from meshgen.json import JsonValue
 from meshgen.load.load import Options
 from meshgen.load.project import PROJECT_FILE, IstioOutput, Project, Source
-from meshgen.outputs import delivery_tree, envoy_tree
+from meshgen.outputs import config_map_trees, delivery_tree, envoy_tree
 from meshgen.pipeline import Result, compile_clusters, envoy_snapshots
 from meshgen.report.terminal import render_diagnostics
 from meshgen.report.terminal_trace import render_decision
@@ -107,6 +107,10 @@ def _envoy(case: Case, result: Result) -> Iterator[tuple[str, bytes]]:
     if output is not None and output.ads is not None and not result.failed:
         tree, _ = envoy_tree(result, output, Path("envoy"), chosen)
         yield from ((f"envoy/{path}", content) for path, content in tree.files.items())
+        return
+    if output is not None and output.delivery == "configmap" and not result.failed:
+        trees, _ = config_map_trees(result, output, Path("envoy/config-maps"), chosen, lambda _path: None)
+        yield from ((f"{tree.directory}/{path}", content) for tree in trees for path, content in tree.files.items())
         return
     snapshots, _ = envoy_snapshots(result.mesh, chosen) if not result.failed else ((), ())
     for snapshot in snapshots:

@@ -114,6 +114,50 @@ Restart the Envoy after the push, by a rollout of its Pods or a hot restart.
 """,
 )
 
+CONFIG_MAP_TOO_LARGE = Code(
+    number="MG0946",
+    slug="config-map-too-large",
+    severity=Severity.ERROR,
+    title="a file of Envoy's that no ConfigMap has room for",
+    page="""
+A ConfigMap holds one mebibyte, and a file cannot be cut in two: Envoy reads all clusters from one file, and each route
+table from one. A proxy that sees some hundred services has clusters of that size.
+
+```yaml
+kind: Service
+metadata: {name: webapp, namespace: shop}
+spec:
+  ports: [80]                 # no `calls`: the sidecar is told of every service of the mesh
+```
+
+Say what the service calls (`calls: [catalog, payments]`), or scope it with a Sidecar: then it is told of nothing else.
+A gateway is told of what its routes lead to. Where a proxy must see that much, bring its files another way:
+`delivery: filesystem` with `meshgen push`, or a control plane with `delivery: ads`.
+""",
+)
+
+CLUSTERS_COME_FIRST = Code(
+    number="MG0947",
+    slug="clusters-come-first",
+    severity=Severity.INFO,
+    title="a release that brings clusters, and the routes to them only in the next one",
+    page="""
+A Pod gets all files of a ConfigMap's volume at once, in no order, and a route must not lead to a cluster that Envoy does
+not have yet. So a change of routes to new clusters takes two releases: the first brings the clusters, the second the
+routes. What routes lead to no more goes with a later change.
+
+```console
+$ meshgen compile
+info[MG0947]: this release of `shop/webapp` brings `outbound|80|v2|catalog.shop.svc.cluster.local`; the routes to them
+are for the next one
+```
+
+Commit it and let it roll out; when all Pods have it (a kubelet takes up to two minutes), compile and commit again.
+`meshgen compile --check` says "out of date" until then. What the fleet has is read from git:
+`outputs.envoy.configMaps.released`, `HEAD` unless said otherwise; on a branch `--released origin/main`.
+""",
+)
+
 CLUSTERS_STAY = Code(
     number="MG0948",
     slug="clusters-stay-while-draining",
@@ -129,5 +173,26 @@ info[MG0948]: old connections are still being drained, so `cds/clusters.json` st
 ```
 
 Nothing is to be done. To be rid of them now, push again when the old connections are gone.
+""",
+)
+
+MANY_WATCHED_FILES = Code(
+    number="MG0949",
+    slug="many-watched-files",
+    severity=Severity.WARNING,
+    title="more files than an Envoy can watch on a machine as it comes",
+    page="""
+Envoy takes an inotify instance for each file that it follows (listeners, clusters, each route table, endpoint list and
+secret), and ends at once where it gets none. Linux gives 128 to all processes of a user together.
+
+```yaml
+kind: Service
+metadata: {name: webapp, namespace: shop}
+spec:
+  ports: [80]                 # no `calls`: a file for the endpoints of every service of the mesh
+```
+
+Say what the service calls, or scope it with a Sidecar; raise `fs.inotify.max_user_instances` on the machine; or choose
+a delivery without files for endpoints: `static`, `configmap`, or a control plane with `ads`.
 """,
 )

@@ -6,7 +6,7 @@ A snapshot's resources name each other as over ADS. `static_bootstrap` puts what
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Final
@@ -130,7 +130,6 @@ def static_bootstrap(snapshot: Snapshot, options: BootstrapOptions = DEFAULTS) -
     cannot be).
     """
     routes = {str(route["name"]): route for route in snapshot.routes}
-    endpoints = {str(assignment["cluster_name"]): assignment for assignment in snapshot.endpoints}
 
     def inline(value: JsonObject) -> JsonObject:
         if "sds_config" in value:
@@ -140,7 +139,7 @@ def static_bootstrap(snapshot: Snapshot, options: BootstrapOptions = DEFAULTS) -
         return value
 
     listeners = [rewritten(listener, inline) for listener in snapshot.listeners]
-    clusters = [_with_endpoints(rewritten(cluster, inline), endpoints, options.cluster_domain) for cluster in snapshot.clusters]
+    clusters = [rewritten(cluster, inline) for cluster in with_known_endpoints(snapshot, options)]
     used = names_of_secrets((*listeners, *clusters))
     secrets = [with_files(secret, options.certificates, watched=False) for secret in snapshot.secrets if secret["name"] in used]
     resources: JsonObject = {"listeners": [*listeners], "clusters": [*clusters]}
@@ -155,6 +154,12 @@ def _with_routes(manager: JsonObject, route: JsonObject | None) -> JsonObject:
         return manager
     kept = {key: item for key, item in manager.items() if key != "rds"}
     return {**kept, "route_config": {**route, "validate_clusters": False}}
+
+
+def with_known_endpoints(snapshot: Snapshot, options: BootstrapOptions) -> Iterator[JsonObject]:
+    """The clusters, each EDS one with its endpoints in it, or resolved by its service's name where none is known."""
+    endpoints = {str(assignment["cluster_name"]): assignment for assignment in snapshot.endpoints}
+    return (_with_endpoints(cluster, endpoints, options.cluster_domain) for cluster in snapshot.clusters)
 
 
 def _with_endpoints(cluster: JsonObject, endpoints: Mapping[str, JsonObject], domain: str) -> JsonObject:

@@ -52,6 +52,7 @@ class Delivery(StrEnum):
 
     STATIC = "static"
     FILESYSTEM = "filesystem"
+    CONFIGMAP = "configmap"
     ADS = "ads"
 
 

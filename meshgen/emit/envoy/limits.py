@@ -15,6 +15,7 @@ from meshgen.diagnostics.catalogue.backend import (
     SUBSET_WITHOUT_ENDPOINT,
     UNKNOWN_HOSTS_REFUSED,
 )
+from meshgen.diagnostics.catalogue.envoy_delivery import MANY_WATCHED_FILES
 from meshgen.diagnostics.catalogue.extension import TAP_WITHOUT_ADMIN
 from meshgen.diagnostics.origin import render_path
 from meshgen.emit.envoy.bootstrap import DEFAULTS, BootstrapOptions, dns_stand_in
@@ -22,7 +23,7 @@ from meshgen.emit.envoy.delivery import Delivery
 from meshgen.emit.envoy.targets import Target, targets
 from meshgen.istio.destination_rule import PortTrafficPolicy, TrafficPolicy
 from meshgen.istio.networks import NETWORK_LABEL
-from meshgen.mesh import Capture, Mesh, ProxyView, Resolution, Role
+from meshgen.mesh import Capture, Mesh, Proxy, ProxyView, Resolution, Role
 
 
 def limits(mesh: Mesh, view: ProxyView) -> tuple[Diagnostic, ...]:
@@ -67,6 +68,21 @@ def delivery_limits(
     found = (_without_endpoint(target, delivery, options) for target in targets(mesh, view))
     taps = _unasked_taps(mesh, view) if options.admin_port < 0 else ()
     return sort_diagnostics([*(diagnostic for diagnostic in found if diagnostic), *taps])
+
+
+_INSTANCES = 128
+"""`fs.inotify.max_user_instances` of Linux, for all processes of a user."""
+
+_SPARE = 16  # for what else the user runs
+
+
+def watch_limits(proxy: Proxy, files: int) -> tuple[Diagnostic, ...]:
+    """Whether so many files are more than an Envoy can follow on a machine as it comes."""
+    if files <= _INSTANCES - _SPARE:
+        return ()
+    message = f"`{proxy.id}` follows {files} files, each with an inotify instance, and Linux gives a user {_INSTANCES}"
+    advice = "raise `fs.inotify.max_user_instances` there, or let the proxy see less"
+    return (MANY_WATCHED_FILES.at(proxy.origin, message, help=advice),)
 
 
 # --- taps -----------------------------------------------------------------------------------------------------------
