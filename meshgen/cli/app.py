@@ -17,6 +17,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "fmt": ("Write intent in its short or long form, comments kept.", "meshgen.cli.fmt"),
     "init": ("Make a project that compiles.", "meshgen.cli.init"),
     "push": ("Bring compiled files to a running Envoy without losing a request.", "meshgen.cli.push"),
+    "query": ("Answer questions about the mesh: who can call whom, what is open.", "meshgen.cli.query"),
     "schema": ("Print the JSON Schema of the intent language, for editors.", "meshgen.cli.schema"),
     "test": ("Run TrafficTests: requests and what must happen to them.", "meshgen.cli.test"),
     "trace": ("Say what will happen to a request, step by step.", "meshgen.cli.trace"),
