@@ -11,6 +11,7 @@ from meshgen.cli.options import cluster_option, color_option, env_option, no_pyt
 from meshgen.cli.session import FINDINGS, Session, Wanted, stop
 
 if TYPE_CHECKING:
+    from meshgen.pipeline import Result
     from meshgen.query import Answer
 
 EXAMPLES = """\b
@@ -31,6 +32,7 @@ Examples:
   meshgen query plaintext --assert none
   meshgen query open --assert www.example.com
   meshgen query ways payments --format mermaid
+  meshgen query --assertions         all of the project's, for CI
 """
 
 
@@ -46,6 +48,7 @@ Examples:
     metavar="NAMES",
     help="Fail unless the answer names these alone, with commas and patterns (`shop/*`); `none` for nobody.",
 )
+@click.option("--assertions", is_flag=True, help="Ask what the project's `assertions` ask, and fail unless all of them hold.")
 @click.option("--all", "with_refusals", is_flag=True, help="Show also who is kept out, and by what.")
 @click.option(
     "--format",
@@ -82,10 +85,12 @@ def command(**options: Any) -> None:  # noqa: ANN401 - click's own way to hand o
         instead="-f",
     )
     try:
-        asked = read_question(options["words"])
+        asked = None if options["assertions"] else read_question(options["words"])
         result = wanted.compile_one()
         if result.failed:
             Session(color=options["color"], as_json=as_json).give_up((result,))
+        if asked is None:
+            stop(FINDINGS if _hold_to_assertions(result, as_json=as_json) else 0)
         found = answer(Scene(result), asked)
     except UnanswerableError as error:
         raise click.UsageError(str(error)) from error
@@ -94,6 +99,28 @@ def command(**options: Any) -> None:  # noqa: ANN401 - click's own way to hand o
     else:
         _print(found, options)
     stop(FINDINGS if options["allowed"] and _is_broken(found, options["allowed"]) else 0)
+
+
+def _hold_to_assertions(result: Result, *, as_json: bool) -> int:
+    """How many of the project's assertions do not hold, each said."""
+    from meshgen.query.gate import hold
+
+    held = hold(result)
+    if not held:
+        message = "the project has no `assertions`; write some under `spec` of its meshgen.yaml"
+        raise click.UsageError(message)
+    broken = sum(bool(each.breaches) for each in held)
+    if as_json:
+        Session(as_json=True).print_json(result.diagnostics, result.texts, {"assertions": [each.to_json() for each in held]})
+        return broken
+    for each in held:
+        click.echo(f"{'FAILED' if each.breaches else 'holds '} {each.query}")
+        for breach in each.breaches:
+            click.echo(f"       not allowed: {breach.line}")
+        for name in each.unmet:
+            click.echo(f"       note: `{name}` is allowed, and nothing holds for it")
+    click.echo(f"{len(held) - broken} of {len(held)} assertions hold")
+    return broken
 
 
 def _is_broken(found: Answer, allowed: tuple[str, ...]) -> bool:
@@ -115,14 +142,13 @@ def _print(found: Answer, options: dict[str, Any]) -> None:
         return
     broken = breaches(found, options["allowed"])
     for breach in broken:
-        lines = f" ({', '.join(breach.row.where)})" if breach.row.where else ""
-        click.echo(f"not allowed: {breach.text}{lines}", err=True)
+        click.echo(f"not allowed: {breach.line}", err=True)
     for name in unmet(found, options["allowed"]):
         click.echo(f"note: `{name}` is allowed, and nothing holds for it", err=True)
     click.echo(f"the assertion does not hold: {len(broken)} not allowed" if broken else "the assertion holds", err=True)
 
 
-def _print_json(result: Any, found: Answer, allowed: tuple[str, ...]) -> None:  # noqa: ANN401 - a Result
+def _print_json(result: Result, found: Answer, allowed: tuple[str, ...]) -> None:
     from meshgen.query.gate import breaches
     from meshgen.query.render import to_json
 

@@ -225,6 +225,13 @@ class Targets(_Model):
         return named or envoy_of_istio(self.version)
 
 
+class Assertion(_Model):
+    """What `meshgen query --assertions` holds the mesh to: a question, and who alone its answer may name."""
+
+    query: str  # `callers payments`, `who can call payments?`, `plaintext`
+    only: list[str] = Field(default_factory=list)  # names or patterns (`shop/*`); nobody where it is empty
+
+
 class Defaults(_Model):
     """What a resource has that does not say so itself."""
 
@@ -239,6 +246,7 @@ class Project(_Model):
     outputs: Outputs = Field(default_factory=Outputs)
     targets: Targets = Field(default_factory=Targets)
     defaults: Defaults = Field(default_factory=Defaults)
+    assertions: list[Assertion] = Field(default_factory=list)
 
     @property
     def output_directories(self) -> tuple[str, ...]:

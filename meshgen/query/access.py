@@ -21,10 +21,10 @@ EVERYTHING = "everything"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Passage:
-    """What one caller may do: `what` in words, empty where nothing; `need` is what the caller must bring besides."""
+    """What one caller may do, in words: as it is, and with what it can bring besides (a token, an address)."""
 
-    what: str
-    need: str = ""
+    what: str  # empty where nothing
+    more: tuple[tuple[str, str], ...] = ()  # what it brings, and what it may do then, each more than before
     by: tuple[str, ...] = ()  # policies, or what else decided
     where: tuple[str, ...] = ()  # their lines
     asks: tuple[str, ...] = ()  # external authorization services whose answer is assumed to be yes
@@ -32,7 +32,13 @@ class Passage:
     @property
     def is_open(self) -> bool:
         """Whether anything gets in."""
-        return bool(self.what)
+        return bool(self.what or self.more)
+
+    @property
+    def text(self) -> str:
+        """`method POST, path /pay; everything with a token of …`; `no` where nothing gets in."""
+        said = "; ".join((*((self.what,) if self.what else ()), *(f"{what} {need}" for need, what in self.more))) or "no"
+        return f"{said} if {', '.join(self.asks)} says so" if self.asks else said
 
 
 class Access:
@@ -76,9 +82,9 @@ class Access:
 
     @cached_property
     def _needs(self) -> tuple[Caller, ...]:
-        """What a caller can bring besides its identity: nothing first, then tokens and addresses that policies name."""
-        bare = [replace(each, workload="", principal="") for each in self._examples[1]]
-        return tuple(dict.fromkeys((ANYBODY, *bare)))
+        """What a caller can bring besides its identity: tokens and addresses that policies name."""
+        bare = (replace(each, workload="", principal="") for each in self._examples[1])
+        return tuple(each for each in dict.fromkeys(bare) if each != ANYBODY)
 
     # --- one caller ---------------------------------------------------------------------------------------------------
     def of(self, identity: str, address: str = "") -> Passage:
@@ -86,7 +92,7 @@ class Access:
         address = address if any(need.network for need in self._needs) else ""
         key = (bool(identity), address, *(why_not_string(each, f"spiffe://{identity}") is None for each in self._matchers))
         if key not in self._kept:
-            self._kept[key] = self._first(identity, address)
+            self._kept[key] = self._with_needs(identity, address)
         return self._kept[key]
 
     @cached_property
@@ -95,15 +101,23 @@ class Access:
         parts: list[JsonValue] = [*self._target.parts] if self._target is not None else [*self._config.listeners.values()]
         return tuple(each for part in parts for each in _identities(part))
 
-    def _first(self, identity: str, address: str) -> Passage:
-        """By what the caller is alone, else with the first token or address that opens anything."""
-        shut = Passage(what="")
-        for index, need in enumerate(self._needs):
-            passage = self._passage(replace(need, workload=identity, principal=identity), address if not need.network else "")
-            if passage.is_open:
-                return passage
-            shut = passage if index == 0 else shut
-        return shut
+    def _with_needs(self, identity: str, address: str) -> Passage:
+        """What the caller may do as it is, and then with each token or address that opens more."""
+        bare = self._passage(replace(ANYBODY, workload=identity, principal=identity), address)
+        known, found = {bare.what}, [bare]
+        for need in self._needs if bare.what != EVERYTHING else ():
+            given = self._passage(replace(need, workload=identity, principal=identity), "" if need.network else address)
+            if given.what and given.what not in known:
+                known.add(given.what)
+                found.append(replace(given, what="", more=((need_of(need), given.what),)))
+        decided = [each for each in found if each.is_open] or found
+        return Passage(
+            what=bare.what,
+            more=tuple(pair for each in found for pair in each.more),
+            by=tuple(dict.fromkeys(text for each in decided for text in each.by)),
+            where=tuple(dict.fromkeys(line for each in decided for line in each.where)),
+            asks=tuple(dict.fromkeys(each for one in decided for each in one.asks)),
+        )
 
     def _passage(self, caller: Caller, address: str) -> Passage:
         issuers = self._target.issuers if self._target is not None else ()
@@ -117,7 +131,6 @@ class Access:
         deciding = let_in or tried
         return Passage(
             what=what_of([example for example, _ in let_in], [example for example, _ in tried]),
-            need=need_of(caller),
             by=tuple(dict.fromkeys(text for _, decision in deciding for text in policies_of(decision))),
             where=tuple(dict.fromkeys(line for _, each in deciding for line in self._lines(each))),
             asks=tuple(dict.fromkeys(each for _, decision in let_in for each in decision.asked)),

@@ -111,11 +111,8 @@ def _rows(ways: Iterable[Entrance], service: str) -> tuple[Row, ...]:
 
 def row(subject: str, port: str, passage: Passage, ends: tuple[str, str]) -> Row:
     """A passage as a row of the table; `ends` are the caller and the service."""
-    may = f"{passage.what} {passage.need}".strip() if passage.is_open else "no"
-    if passage.asks:
-        may += f" if {', '.join(passage.asks)} says so"
-    cells = {"caller": subject, "service": ends[1], "port": port, "may": may, "by": ", ".join(passage.by)}
-    edge = (*ends, may if passage.is_open else "")
+    cells = {"caller": subject, "service": ends[1], "port": port, "may": passage.text, "by": ", ".join(passage.by)}
+    edge = (*ends, passage.text)
     return Row(subject=subject, cells=cells, where=passage.where, edge=edge, holds=passage.is_open)
 
 

@@ -35,7 +35,8 @@ def _plaintext(way: Entrance) -> Row:
     found = row(scene.short(door.service), str(door.port.number), passage, (PLAINTEXT, scene.short(door.service)))
     mode = scene.mesh.mutual_tls_mode(door.proxy.namespace, door.proxy.labels, door.workload_port)
     cells = {**found.cells, "accepts": f"plaintext ({mode})" if accepted else f"mTLS ({mode})"}
-    return replace(found, cells=cells, where=found.where or _authentication_lines(scene, door.proxy.namespace), holds=accepted)
+    lines = _authentication_lines(scene, door.proxy.namespace) if accepted else ()
+    return replace(found, cells=cells, where=found.where or lines, holds=accepted)
 
 
 def _authentication_lines(scene: Scene, namespace: str) -> tuple[str, ...]:
@@ -62,7 +63,7 @@ def _unprotected(way: Entrance) -> Row:
     if passage.is_open and not passage.where:
         passage = replace(passage, by=passage.by or ("no policy",))
     found = row(service, str(way.door.port.number), passage, (ANY_WORKLOAD, service))
-    return replace(found, holds=passage.is_open and not passage.need)
+    return replace(found, holds=bool(passage.what))
 
 
 def _over_ports(scene: Scene, ask: Callable[[Entrance], Row]) -> Iterator[Row]:

@@ -50,9 +50,10 @@ def _of_host(scene: Scene, config: EnvoyConfig, target: Target) -> Iterator[Row]
     seen: set[tuple[str, ...]] = set()
     for caller in dict.fromkeys((ANYBODY, *bare)):
         tried = [(each, trace(config, _sent(caller, each, target))) for each in examples]
-        opened = [(each, decision) for each, decision in tried if _is_served(decision) and each.conditions not in seen]
+        served = [(each, decision) for each, decision in tried if _is_served(decision)]
+        opened = [(each, decision) for each, decision in served if each.conditions not in seen]
         if caller == ANYBODY or opened:
-            kinds = what_of([each for each, _ in opened], [each for each, _ in tried])
+            kinds = what_of([each for each, _ in served], [each for each, _ in tried])
             yield _of_caller(scene, target, need_of(caller) or ANYONE, opened or tried, kinds)
         if caller == ANYBODY and opened and len(opened) == len(tried):
             return

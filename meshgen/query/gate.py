@@ -6,7 +6,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
+from meshgen.json import JsonObject
+from meshgen.pipeline import Result
 from meshgen.query.answer import Answer, Row
+from meshgen.query.ask import answer, read_question
+from meshgen.query.scene import Scene
 
 NONE = "none"
 
@@ -17,6 +21,43 @@ class Breach:
 
     row: Row
     text: str
+
+    @property
+    def line(self) -> str:
+        """The sentence and where it comes from."""
+        return f"{self.text} ({', '.join(self.row.where)})" if self.row.where else self.text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """One of the project's assertions, and what it does not allow."""
+
+    query: str
+    breaches: tuple[Breach, ...]
+    unmet: tuple[str, ...]
+
+    def to_json(self) -> JsonObject:
+        """`{query, holds, breaches, unmet}`."""
+        return {
+            "query": self.query,
+            "holds": not self.breaches,
+            "breaches": [each.line for each in self.breaches],
+            "unmet": [*self.unmet],
+        }
+
+
+def hold(result: Result) -> tuple[Held, ...]:
+    """The project's assertions, each asked of the mesh.
+
+    Raises:
+        UnanswerableError: for one whose question cannot be answered.
+    """
+    scene = Scene(result)
+    found: list[Held] = []
+    for assertion in result.project.assertions if result.project is not None else ():
+        given = answer(scene, read_question([assertion.query]))
+        found.append(Held(query=assertion.query, breaches=breaches(given, assertion.only), unmet=unmet(given, assertion.only)))
+    return tuple(found)
 
 
 def breaches(answer: Answer, allowed: Iterable[str]) -> tuple[Breach, ...]:

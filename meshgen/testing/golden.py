@@ -2,15 +2,16 @@
 
 `case.toml` says what the case is about and what it asserts; `in/` holds the sources (or `source` names another folder); the
 outputs stand beside it: `istio.yaml`, `deliver/…`, `envoy/<namespace>/<proxy>/<kind>.json`, `diagnostics.txt`, `trace.txt`,
-`tests.txt` (TrafficTests and what they reach), and of an adoption of the sources `adopt.yaml` and `adopt.txt`; for a mesh of
-several clusters `istio/<cluster>.yaml` and `envoy/<cluster>/…`. An output that no case asks for, and a case that asserts
-nothing, fail.
+`tests.txt` (TrafficTests and what they reach), `query.txt` (answers of `meshgen query --all`), and of an adoption of the
+sources `adopt.yaml` and `adopt.txt`; for a mesh of several clusters `istio/<cluster>.yaml` and `envoy/<cluster>/…`. An output
+that no case asks for, and a case that asserts nothing, fail.
 
     description = "a canary takes 10% of every rule that names its version"
-    outputs = ["istio", "deliver", "diagnostics", "envoy", "trace", "tests", "adopt"]
+    outputs = ["istio", "deliver", "diagnostics", "envoy", "trace", "tests", "query", "adopt"]
     proxies = ["shop/webapp"]               # for envoy; all by default
     envoy = ["routes"]                      # bootstrap, listeners, routes, clusters, endpoints; all by default
     trace = [["--from", "shop/webapp", "http://catalog/items"]]
+    query = ["who can call payments?", "reach webapp"]
 
 Usage: python -m meshgen.testing.golden [--update] DIRECTORY…
 """
@@ -30,7 +31,7 @@ import click
 
 from meshgen.testing.lesson import README
 
-OUTPUTS = ("istio", "deliver", "diagnostics", "envoy", "trace", "adopt", "tests", "lesson")
+OUTPUTS = ("istio", "deliver", "diagnostics", "envoy", "trace", "adopt", "tests", "query", "lesson")
 ENVOY_KINDS = ("bootstrap", "listeners", "routes", "clusters", "endpoints")
 
 
@@ -46,6 +47,7 @@ class Case:
     proxies: tuple[str, ...]
     envoy: tuple[str, ...]
     trace: tuple[tuple[str, ...], ...]
+    query: tuple[str, ...] = ()
 
 
 def find_cases(root: Path) -> tuple[Path, ...]:
@@ -60,7 +62,7 @@ def read_case(directory: Path) -> Case:
         ValueError: where it does not say what it must.
     """
     settings: dict[str, Any] = tomllib.loads((directory / "case.toml").read_text())
-    unknown = settings.keys() - {"description", "source", "outputs", "environment", "proxies", "envoy", "trace"}
+    unknown = settings.keys() - {"description", "source", "outputs", "environment", "proxies", "envoy", "trace", "query"}
     outputs = tuple(settings.get("outputs", ()))
     problems = [f"unknown setting `{name}`" for name in sorted(unknown)]
     problems += [f"unknown output `{name}`" for name in outputs if name not in OUTPUTS]
@@ -84,6 +86,7 @@ def read_case(directory: Path) -> Case:
         proxies=tuple(settings.get("proxies", ())),
         envoy=tuple(settings.get("envoy", ENVOY_KINDS)),
         trace=tuple(tuple(arguments) for arguments in settings.get("trace", ())),
+        query=tuple(settings.get("query", ())),
     )
 
 
@@ -103,6 +106,7 @@ def stored(case: Case) -> dict[str, bytes]:
         "adopt.yaml",
         "adopt.txt",
         "tests.txt",
+        "query.txt",
         *((README,) if "lesson" in case.outputs else ()),
     )
     files = [path for name in names if (path := case.directory / name).is_file()]

@@ -56,6 +56,12 @@ def render_outputs(case: Case) -> dict[str, bytes]:
             files |= _deliver(result)
         if "envoy" in case.outputs:
             files |= dict(_envoy(case, result))
+    return files | _of_all(case, results)
+
+
+def _of_all(case: Case, results: Sequence[Result]) -> dict[str, bytes]:
+    """What is said once, whatever the clusters."""
+    files: dict[str, bytes] = {}
     if "diagnostics" in case.outputs:
         text = render_diagnostics(findings(results), results[0].texts, color=False)
         files["diagnostics.txt"] = (text.rstrip() or "no findings").encode() + b"\n"
@@ -63,6 +69,8 @@ def render_outputs(case: Case) -> dict[str, bytes]:
         files |= _adopted(case)
     if "tests" in case.outputs:
         files["tests.txt"] = _tests(results)
+    if "query" in case.outputs:
+        files["query.txt"] = _answers(case, results[0])
     if "trace" in case.outputs:
         files["trace.txt"] = ("\n".join(_trace(case, results)) + "\n").encode()
     if "lesson" in case.outputs:
@@ -89,6 +97,22 @@ def _adopted(case: Case) -> dict[str, bytes]:
     if result.adoption.intents or result.adoption.left:
         files["adopt.yaml"] = dump_documents(list(result.adoption.documents()))
     return files
+
+
+def _answers(case: Case, result: Result) -> bytes:
+    """Questions and their answers, with those for whom nothing holds."""
+    from meshgen.query import answer, read_question  # noqa: PLC0415 (only where a case asks for it)
+    from meshgen.query.render import render_table  # noqa: PLC0415 (as above)
+    from meshgen.query.scene import Scene  # noqa: PLC0415 (as above)
+
+    scene = Scene(result)
+    texts = []
+    for question in case.query:
+        try:
+            texts.append(render_table(answer(scene, read_question([question])), with_refusals=True))
+        except UnanswerableError as error:
+            texts.append(f"{question}\n{error}\n")
+    return "\n".join(texts).encode()
 
 
 def _tests(results: Sequence[Result]) -> bytes:
