@@ -22,9 +22,14 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 demo: $(VENV)/.installed ## Compile examples/storefront and show what a change of the canary's weight does
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh examples/storefront/demo.sh
 
+# tests/envoy has an Envoy of each release that is known, installed once, and tests/kubernetes an API server. What cannot be there is not run.
 test: $(VENV)/.installed-dev ## Install and run all tests
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup $(if $(KUBERNETES),,-m "not kubernetes") $(ARGS)
-	@$(if $(KUBERNETES),,echo "not run: tests/kubernetes, which needs etcd and Go (see tests/kubernetes/README.md)")
+	@marks="$(if $(KUBERNETES),,not kubernetes)"; envoys=yes; \
+	$(BIN)/python tests/envoy/releases.py || { envoys=; marks="$${marks:+$$marks and }not releases"; }; \
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup -m "$$marks" $(ARGS); status=$$?; \
+	test -n "$(KUBERNETES)" || echo "not run: tests/kubernetes, which needs etcd and Go (see tests/kubernetes/README.md)"; \
+	test -n "$$envoys" || echo "not run: tests/envoy/test_every_release.py, which installs older releases of Envoy once"; \
+	exit $$status
 
 check: $(VENV)/.installed-dev ## Lint, types, import law, spelling, generated files and goldens
 	$(BIN)/ruff check .

@@ -236,15 +236,20 @@ class RunningEnvoy:
 
 @contextmanager
 def start_envoy(
-    bootstrap: Mapping[str, Any], directory: Path, *, arguments: Iterable[str] = (), seconds: float = 30.0
+    bootstrap: Mapping[str, Any],
+    directory: Path,
+    *,
+    arguments: Iterable[str] = (),
+    seconds: float = 30.0,
+    binary: Path | None = None,
 ) -> Iterator[RunningEnvoy]:
     """Run Envoy with this bootstrap until the block ends; files (bootstrap, log) go to `directory`.
 
-    An admin interface on a free loopback port is added where there is none. Fails with Envoy's log when it does
-    not come up.
+    It is the Envoy that is installed beside this interpreter, or `binary`. An admin interface on a free loopback port is added
+    where there is none. Fails with Envoy's log when it does not come up.
     """
     admin: dict[str, Any] = {"address": {"socket_address": {"address": "127.0.0.1", "port_value": 0}}}
-    process = launch(find_envoy(), {"admin": admin, **bootstrap}, directory, arguments)
+    process = launch(binary or find_envoy(), {"admin": admin, **bootstrap}, directory, arguments)
     try:
         process.wait_ready(seconds)
         yield RunningEnvoy(process.process, process.admin_port, process.log)

@@ -32,9 +32,12 @@ def with_real_files(value: Json, files: dict[str, str]) -> Json:
     return [with_real_files(item, files) for item in value] if isinstance(value, list) else value
 
 
-def refusal(bootstrap: Json, file: Path) -> str:
-    """What Envoy says against a bootstrap, which is written to `file`, warnings too; empty where it takes it in silence."""
+def refusal(bootstrap: Json, file: Path, binary: Path | None = None) -> str:
+    """What Envoy says against a bootstrap, which is written to `file`, warnings too; empty where it takes it in silence.
+
+    It is the Envoy that is installed beside this interpreter, or `binary`.
+    """
     file.write_text(json.dumps(bootstrap))
-    command = [str(find_envoy()), "--mode", "validate", "--log-level", "warning", "-c", str(file)]
+    command = [str(binary or find_envoy()), "--mode", "validate", "--log-level", "warning", "-c", str(file)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
     return done.stderr[-800:] or ("refused" if done.returncode else "")

@@ -16,52 +16,20 @@ import kubernetes_validate
 import pytest
 import yaml
 from envoy_protos import BOOTSTRAP, CLUSTER, LISTENER, LOAD_ASSIGNMENT, ROUTES, SECRET, canonical, deprecated_fields
+from goldens import CASES, GOLDEN, ROOT, SOUND, case_of, compiled, of_other_clusters, snapshots
 from validation import real_files, refusal, with_real_files
 
 from meshgen.diagnostics import Origin
 from meshgen.emit.envoy.bootstrap import BootstrapOptions, filesystem_bootstrap, static_bootstrap
-from meshgen.emit.envoy.snapshot import Snapshot
 from meshgen.emit.istio.yaml_writer import dump_documents
 from meshgen.istio.decode import decode_object
 from meshgen.load.load import Options
 from meshgen.load.project import PROJECT_FILE
 from meshgen.pipeline import Result, compile_clusters, envoy_snapshots
-from meshgen.testing.golden import Case, differences, find_cases, main, read_case, render, stored
-from meshgen.testing.outputs import compile_case, compile_case_clusters
+from meshgen.testing.golden import differences, main, read_case, render, stored
+from meshgen.testing.outputs import compile_case
 
 Json: TypeAlias = Any
-
-ROOT = Path(__file__).parents[2]
-GOLDEN = ROOT / "golden"
-CASES = [path.relative_to(ROOT).as_posix() for root in (GOLDEN, ROOT / "examples") for path in find_cases(root)]
-"""All of `golden/` and `examples/`, by their folders."""
-
-
-@lru_cache(maxsize=256)
-def case_of(name: str) -> Case:
-    return read_case(ROOT / name)
-
-
-@lru_cache(maxsize=256)
-def compiled(name: str) -> Result:
-    return compile_case(case_of(name))
-
-
-@lru_cache(maxsize=256)
-def snapshots(name: str) -> tuple[Snapshot, ...]:
-    result = compiled(name)
-    return () if result.failed or result.mesh is None else envoy_snapshots(result.mesh, result.proxies)[0]
-
-
-def of_other_clusters(name: str) -> Iterator[Snapshot]:
-    """The proxies of a mesh's other clusters than the first."""
-    for result in compile_case_clusters(case_of(name))[1:] if compiled(name).cluster else ():
-        if not result.failed and result.mesh is not None:
-            yield from envoy_snapshots(result.mesh, result.proxies)[0]
-
-
-SOUND = [name for name in CASES if not compiled(name).failed]
-"""Cases that give output."""
 
 
 # --- the cases themselves ---------------------------------------------------------------------------------------------

@@ -34,7 +34,8 @@ _RUNTIME: Final[JsonObject] = {
 }
 
 # istiod's bound of all clients' connections, so large that it is none; without one Envoy warns that it has none.
-_CONNECTIONS: Final = "envoy.resource_monitors.global_downstream_max_connections"
+_BOUND: Final = "global_downstream_max_connections"
+_CONNECTIONS: Final = f"envoy.resource_monitors.{_BOUND}"
 _CONNECTIONS_TYPE: Final = "envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig"
 _UNBOUNDED: Final = 2_147_483_647
 
@@ -76,7 +77,7 @@ def frame(proxy: Proxy, options: BootstrapOptions, extra: JsonObject) -> JsonObj
     """What every bootstrap has: node, runtime, admin and, unless `extra` brings one, a bound of clients' connections."""
     layers: list[JsonValue] = [{"name": "meshgen", "static_layer": dict(_RUNTIME)}, {"name": "admin", "admin_layer": {}}]
     found: JsonObject = {"node": node(proxy), "layered_runtime": {"layers": layers}}
-    if _CONNECTIONS not in orjson.dumps(extra).decode():  # two bounds would be refused
+    if _BOUND not in orjson.dumps(extra).decode():  # two would be refused, and one in the runtime would not count beside ours
         monitor = extension(_CONNECTIONS, _CONNECTIONS_TYPE, {"max_active_downstream_connections": _UNBOUNDED})
         found["overload_manager"] = {"resource_monitors": [monitor]}
     if options.admin_port >= 0:
