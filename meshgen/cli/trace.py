@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,11 +12,11 @@ import click
 
 from meshgen.cli.options import cluster_option, color_option, env_option, json_option, no_python_option, project_option, use_color
 from meshgen.cli.session import Session, Wanted, stop
-from meshgen.json import JsonValue
 
 if TYPE_CHECKING:
-    from meshgen.journey import Hop, Question
+    from meshgen.journey import Journey, Journeys, Question
     from meshgen.pipeline import Result
+    from meshgen.trace.decision import Source
 
 EXAMPLES = """\b
 Examples:
@@ -24,6 +26,8 @@ Examples:
   meshgen trace --claim iss=https://id.example --claim sub=ann https://shop.example.com/
   meshgen trace -f istio-yaml/ https://shop.example.com/      no project: native Istio YAML
   echo '{"url": "http://catalog/items", "from": "shop/webapp"}' | meshgen trace --request-json -
+  meshgen trace --config-dump webapp.json curl http://catalog/items      what istiod gave a proxy
+  meshgen trace --admin http://127.0.0.1:15000 http://catalog/items      what a running Envoy has
 """
 
 
@@ -63,7 +67,17 @@ def is_curl_word(word: str) -> bool:
 @click.option("--claim", "claims", multiple=True, metavar="NAME=VALUE", help="A claim of a valid token; may be repeated.")
 @click.option("--token", default="", metavar="FILE", help="A valid token: a file of its claims in JSON, or the token itself.")
 @click.option("--remote-address", default="", metavar="IP", help="Where the connection comes from.")
+@click.option("--sni", default=None, help="The server name in TLS, where it is not the URL's host.")
+@click.option("--http", default="", metavar="VERSION", help="1.0, 1.1 (the default) or 2.")
+@click.option("--to", default="", metavar="NAME", help="Of a split follow this version, in place of the biggest share.")
+@click.option(
+    "--config-dump", "dumps", multiple=True, metavar="FILE", help="Read a proxy's dump in place of sources; repeatable."
+)
+@click.option("--admin", multiple=True, metavar="URL", help="As --config-dump, from a running Envoy's admin interface.")
 @click.option("--explain", is_flag=True, help="Say also what was nearly chosen, and why it was not.")
+@click.option(
+    "--format", "form", type=click.Choice(["tree", "json", "mermaid"]), default="tree", show_default=True, help="What is printed."
+)
 @env_option
 @cluster_option
 @project_option
@@ -78,9 +92,36 @@ def command(context: click.Context, /, **options: Any) -> None:  # noqa: ANN401 
 
     Exit code 0 when the request reaches somebody or is answered, 1 when it is denied or fails, 2 when it cannot be traced.
     """
-    from meshgen.journey import Journeys, UnanswerableError
+    from meshgen.journey import UnanswerableError
 
-    color, as_json = options["color"], options["as_json"]
+    form = "json" if options["as_json"] else options["form"]
+    session = Session(color=options["color"], as_json=form == "json")
+    try:
+        question = read_question(options, context.meta[_CURL])
+        journeys, result = _journeys(options, session)
+        journey = journeys.follow(_for_record(question, journeys) if result is None else question)
+    except UnanswerableError as error:
+        raise click.UsageError(str(error)) from error
+    _show(journey, result, session, form, explain=options["explain"])
+    stop(0 if journey.arrives else 1)
+
+
+def _journeys(options: dict[str, Any], session: Session) -> tuple[Journeys, Result | None]:
+    """Journeys through the mesh that is compiled, or through recorded proxies, which have no result.
+
+    Raises:
+        UnanswerableError: for a record that cannot be read.
+    """
+    from meshgen.journey import Journeys
+    from meshgen.journey.clusters import journeys_of
+
+    if options["dumps"] or options["admin"]:
+        from meshgen.journey.recorded import read_records
+
+        if options["sources"]:
+            message = "a trace goes through sources (`--sources`) or through what Envoys have, not through both"
+            raise click.UsageError(message)
+        return Journeys.over(read_records(options["dumps"], options["admin"])), None
     wanted = Wanted(
         sources=options["sources"],
         directory=options["directory"],
@@ -89,18 +130,21 @@ def command(context: click.Context, /, **options: Any) -> None:  # noqa: ANN401 
         python=not options["no_python"],
         instead="-f",
     )
-    try:
-        question = read_question(options, context.meta[_CURL])
-        result = wanted.compile_one()
-        if result.failed:
-            Session(color=color, as_json=as_json).give_up((result,))
-        hops = Journeys(result.mesh, result.proxies).ask(question)
-    except UnanswerableError as error:
-        raise click.UsageError(str(error)) from error
-    for note in question.notes:
-        click.echo(f"note: {note}", err=True)
-    _show(result, hops, explain=options["explain"], color=use_color(color, sys.stdout), as_json=as_json)
-    stop(0 if all(_reaches(hop) for hop in hops) else 1)
+    result = wanted.compile_one()
+    if result.failed:
+        session.give_up((result,))
+    others = replace(wanted, cluster=None).compile_each() if result.cluster else ()
+    return journeys_of(result, others), result
+
+
+def _for_record(question: Question, journeys: Journeys) -> Question:
+    """The question with the only sidecar that was read as its caller, where it names nobody."""
+    from meshgen.mesh import Role
+
+    proxies = journeys.proxies
+    if question.source or question.gateway or len(proxies) != 1 or proxies[0].role is not Role.SIDECAR:
+        return question
+    return replace(question, source=proxies[0].id)
 
 
 def read_question(options: dict[str, Any], curl: tuple[str, ...]) -> Question:
@@ -109,8 +153,6 @@ def read_question(options: dict[str, Any], curl: tuple[str, ...]) -> Question:
     Raises:
         UnanswerableError: for a request that cannot be read, or none.
     """
-    from dataclasses import replace
-
     from meshgen.journey.tokens import claims_of, read_token
 
     question = _written(options, curl)
@@ -125,6 +167,9 @@ def read_question(options: dict[str, Any], curl: tuple[str, ...]) -> Question:
         gateway=options["gateway"] or question.gateway,
         client_certificate=options["principal"] or question.client_certificate,
         remote_address=options["remote_address"] or question.remote_address,
+        sni=question.sni if options["sni"] is None else options["sni"],
+        http=options["http"] or question.http,
+        to=options["to"] or question.to,
         claims=(*question.claims, *tokens),
     )
 
@@ -170,23 +215,24 @@ def _header(text: str) -> tuple[str, str]:
     return name.strip(), value.strip()
 
 
-def _reaches(hop: Hop) -> bool:
-    from meshgen.trace import Outcome
+def _show(journey: Journey, result: Result | None, session: Session, form: str, *, explain: bool) -> None:
+    from meshgen.journey import source_line
 
-    return hop.decision.outcome in (Outcome.ROUTED, Outcome.DIRECT, Outcome.REDIRECT, Outcome.NEEDS_ANSWER)
+    def locate(source: Source) -> str:
+        return source_line(result, source) if result is not None else ""
 
+    if form == "json":
+        from meshgen.journey.to_json import journey_to_json
 
-def _show(result: Result, hops: tuple[Hop, ...], *, explain: bool, color: bool, as_json: bool) -> None:
-    if as_json:
-        from meshgen.trace import to_json
+        found, texts = (result.diagnostics, result.texts) if result is not None else ((), {})
+        session.print_json(found, texts, journey_to_json(journey, locate))
+    elif form == "mermaid":
+        from meshgen.journey.mermaid import render_mermaid
 
-        rows: list[JsonValue] = [{"side": hop.side, "proxy": hop.proxy.id, "decision": to_json(hop.decision)} for hop in hops]
-        Session(as_json=True).print_json(result.diagnostics, result.texts, {"hops": rows})
-        return
-    from meshgen.journey import source_line, without_alternatives
-    from meshgen.report.terminal_trace import render_decision
+        click.echo(render_mermaid(journey, locate))
+    else:
+        from meshgen.journey.render import render_journey
 
-    for hop in hops:
-        decision = hop.decision if explain else without_alternatives(hop.decision)
-        click.echo(click.style(f"{hop.side} {hop.proxy.id}", bold=color), color=color)
-        click.echo(render_decision(decision, color=color, locate=lambda source: source_line(result, source)), color=color)
+        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+        color = use_color(session.color, sys.stdout)
+        click.echo(render_journey(journey, explain=explain, color=color, locate=locate, width=width), color=color)

@@ -1,27 +1,66 @@
-"""A request's way through a mesh: out of the caller's sidecar or in at a gateway, then in at the server's sidecar."""
+"""A request's way through a mesh: out of the caller's sidecar or in at a gateway, and on from proxy to proxy."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
-from meshgen.emit.envoy.names import parse_outbound
-from meshgen.emit.envoy.translate import emit_envoy
-from meshgen.journey.names import find_proxy
+from meshgen.emit.envoy.names import BLACK_HOLE, PASSTHROUGH, parse_outbound
+from meshgen.journey.cluster_names import cluster_words
 from meshgen.journey.question import Question, UnanswerableError
-from meshgen.mesh import Capture as MeshCapture
-from meshgen.mesh import Mesh, Proxy, Role, Service
+from meshgen.journey.scene import MeshScene, Scene, Station
+from meshgen.mesh import Mesh, Proxy, Role
 from meshgen.trace import Capture, Decision, EnvoyConfig, Outcome, Request, trace
+from meshgen.trace.decision import Mirror, Weight
+from meshgen.trace.steps.upstream_tls import sent_to
+
+_LONGEST = 8  # hops: a way that is longer turns in a circle
+_ON = frozenset({Outcome.ROUTED, Outcome.NEEDS_ANSWER})
+_EAST_WEST = 15443  # the port where east-west gateways pass mutual TLS on by its server name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hop:
-    """What one proxy does with the request. `side` is `out of`, `in at` a gateway, or `into` the server."""
+    """What one proxy does with the request that arrives there.
+
+    `side` is `out of` the caller's sidecar, `in at` a gateway, `through` a gateway on the way, or `into` the server's sidecar.
+    """
 
     side: str
     proxy: Proxy
-    request: Request  # as it comes to the proxy
     decision: Decision
+    request: Request = field(default_factory=Request)
+    cluster: str = ""  # the Kubernetes cluster, of a mesh with several
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Copy:
+    """The way of a mirrored request, whose answer nobody waits for."""
+
+    mirror: Mirror
+    hops: tuple[Hop, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Journey:
+    """The way of one request. `end` says where the mesh's knowledge of it ends, empty where a proxy answers itself."""
+
+    question: Question
+    hops: tuple[Hop, ...]
+    copies: tuple[Copy, ...] = ()
+    end: str = ""
+    notes: tuple[str, ...] = ()
+
+    @property
+    def last(self) -> Hop:
+        """Where the request is answered, or sent out of what is known."""
+        return self.hops[-1]
+
+    @property
+    def arrives(self) -> bool:
+        """Whether the request gets to somebody, or a proxy answers it as its routes say."""
+        return self.last.decision.outcome in {Outcome.ROUTED, Outcome.DIRECT, Outcome.REDIRECT, Outcome.NEEDS_ANSWER}
 
 
 def ask(mesh: Mesh, proxies: Iterable[Proxy], question: Question) -> tuple[Hop, ...]:
@@ -33,22 +72,33 @@ class Journeys:
     """Requests through one mesh. A proxy's configuration is made when a request first meets it, and kept with its indexes."""
 
     def __init__(self, mesh: Mesh, proxies: Iterable[Proxy]) -> None:
-        self.mesh = mesh
-        self.proxies = tuple(proxies)
-        self._configs: dict[str, EnvoyConfig] = {}
+        self.scene: Scene = MeshScene(mesh, tuple(proxies))
+        self.elsewhere: Mapping[str, Scene] = {}
+        self.cluster = ""
+
+    @classmethod
+    def over(cls, scene: Scene, cluster: str = "", elsewhere: Mapping[str, Scene] | None = None) -> Journeys:
+        """Journeys through proxies of any origin; `elsewhere` are those of the mesh's other clusters, by name."""
+        journeys = cls.__new__(cls)
+        journeys.scene, journeys.cluster, journeys.elsewhere = scene, cluster, elsewhere or {}
+        return journeys
+
+    @property
+    def mesh(self) -> Mesh:
+        """The mesh; TypeError for journeys over proxies that are not of one."""
+        if not isinstance(self.scene, MeshScene):
+            message = "these proxies are of no compiled mesh"
+            raise TypeError(message)
+        return self.scene.mesh
+
+    @property
+    def proxies(self) -> Sequence[Proxy]:
+        """The proxies of this cluster."""
+        return self.scene.proxies
 
     def config(self, proxy: Proxy) -> EnvoyConfig:
-        """The Envoy configuration of a proxy of this mesh."""
-        config = self._configs.get(proxy.id)
-        if config is None:
-            config = self._configs[proxy.id] = self._translated(proxy)
-        return config
-
-    def _translated(self, proxy: Proxy) -> EnvoyConfig:
-        # A sidecar without iptables decides alike; only the way to its listeners differs.
-        snapshot, _ = emit_envoy(self.mesh, replace(proxy, capture=MeshCapture.IPTABLES))
-        config = EnvoyConfig.from_snapshot({}, snapshot.listeners, snapshot.clusters, snapshot.routes, snapshot.endpoints)
-        return replace(config, unlisted=_unlisted(self.mesh, config))
+        """The Envoy configuration of a proxy."""
+        return self.scene.config(proxy)
 
     def ask(self, question: Question) -> tuple[Hop, ...]:
         """Follows the request from proxy to proxy until somebody answers it or it leaves the mesh.
@@ -56,30 +106,42 @@ class Journeys:
         Raises:
             UnanswerableError: for an unknown caller, gateway or scheme, with the nearest name.
         """
+        return self.follow(question).hops
+
+    def follow(self, question: Question) -> Journey:
+        """As `ask`, with the ways of mirrored requests and where it all ends."""
         request = question.request()
         first = self._out_of(question, request) if question.source else self._in_at(question, request)
-        server = self._into(first, request)
-        return (first, server) if server is not None else (first,)
+        hops = self._on_from(first, question)
+        _check_choice(question, hops)
+        copies = tuple(self._copy(hop, mirror, question) for hop in hops for mirror in hop.decision.mirrors)
+        end = self._end(hops[-1], question)
+        return Journey(
+            question=question, hops=hops, copies=copies, end=end, notes=(*question.notes, *self._notes(question, hops))
+        )
 
+    # --- the first hop ----------------------------------------------------------------------------------------------
     def _out_of(self, question: Question, request: Request) -> Hop:
-        """Out of the caller's sidecar, which captures a connection to the service's address."""
-        caller = find_proxy(self.mesh, self.proxies, question.source, "proxy")
-        host = self.mesh.fqdn(request.host.partition(":")[0], caller.namespace)
-        service = self.mesh.service(host, caller.namespace)
-        address = service.addresses[0] if service is not None and service.addresses else "240.0.0.1"
+        """Out of the caller's sidecar, which captures a connection to the address of the service."""
+        caller = self.scene.find(question.source, "proxy")
+        if caller.role is Role.GATEWAY:
+            message = f"`{caller.id}` is a gateway; a client reaches it with `--gateway {caller.id}` and without `--from`"
+            raise UnanswerableError(message)
+        dialled = question.connect_to[0] or request.host.partition(":")[0]
+        address = dialled if _is_address(dialled) else self.scene.address(caller, dialled)
         source_ip = question.remote_address or caller.address or "127.0.0.1"
         sent = replace(request, capture=Capture.OUTBOUND, address=address, source_ip=source_ip)
-        return Hop(side="out of", proxy=caller, request=sent, decision=trace(self.config(caller), sent))
+        return self._hop("out of", caller, sent, question)
 
     def _in_at(self, question: Question, request: Request) -> Hop:
         """In at the gateway that serves the host."""
-        gateways = [proxy for proxy in self.proxies if proxy.role is Role.GATEWAY]
+        gateways = [proxy for proxy in self.scene.proxies if proxy.role is Role.GATEWAY]
         if question.gateway:
-            gateways = [find_proxy(self.mesh, gateways, question.gateway, "gateway")]
+            gateways = [self.scene.find(question.gateway, "gateway")]
         if not gateways:
             message = "there is no gateway; say who calls with `--from NAMESPACE/NAME`"
             raise UnanswerableError(message)
-        hops = [self._arrived(proxy, request) for proxy in gateways]
+        hops = [self._hop("in at", proxy, self._at_gateway(proxy, request), question) for proxy in gateways]
         serving = [hop for hop in hops if _serves(hop.decision)]
         if not serving and len(gateways) > 1:
             asked, known = f"`{request.host}` on port {request.port}", ", ".join(proxy.id for proxy in gateways)
@@ -91,70 +153,196 @@ class Journeys:
             raise UnanswerableError(message)
         return serving[0] if serving else hops[0]
 
-    def _arrived(self, gateway: Proxy, request: Request) -> Hop:
-        """At the gateway's listen port: a client connects to its Service, whose port may lead to another one of the workload."""
-        port = request.port
-        for service, service_port, workload_port in self.mesh.view(gateway).inbound_services:
-            if service.kubernetes and service_port.number == port:
-                port = workload_port
-                break
-        arriving = replace(request, port=port)
-        return Hop(side="in at", proxy=gateway, request=arriving, decision=trace(self.config(gateway), arriving))
+    def _at_gateway(self, gateway: Proxy, request: Request) -> Request:
+        """As it arrives at the workload: a client connects to the gateway's Service, whose port may lead to another one."""
+        return replace(request, port=self.scene.listen_port(gateway, request.port))
 
-    def _into(self, hop: Hop, request: Request) -> Hop | None:
-        """The hop into the server's sidecar; None where the request does not reach one."""
-        decision = hop.decision
-        if decision.outcome not in {Outcome.ROUTED, Outcome.NEEDS_ANSWER}:
-            return None
-        cluster = decision.cluster or (max(decision.weights, key=lambda w: w.share).cluster if decision.weights else "")
-        destination = parse_outbound(cluster)
-        if destination is None:
-            return None
-        port, host = destination.port, destination.host
-        service = self.mesh.service(host, hop.proxy.namespace)
-        found = self._sidecar_of(service, port) if service is not None else None
-        if found is None:
-            return None
-        proxy, workload_port = found
-        identity = f"{self.mesh.config.trust_domain}/ns/{hop.proxy.namespace}/sa/{hop.proxy.service_account}"
-        arriving = replace(
-            request,
-            method=decision.method or request.method,
-            path=decision.path or request.path,
-            host=decision.host or request.host,
-            headers=decision.request_headers or request.headers,
-            port=workload_port,
-            address=proxy.address or None,
-            capture=Capture.INBOUND,
-            tls="mtls",
-            sni=f"outbound_.{port}_._.{host}",
-            alpn=None,
-            principal=identity,
-            source_ip=hop.proxy.address or "127.0.0.1",
-        )
-        return Hop(side="into", proxy=proxy, request=arriving, decision=trace(self.config(proxy), arriving))
+    # --- the hops behind it -----------------------------------------------------------------------------------------
+    def _hop(self, side: str, proxy: Proxy, request: Request, question: Question, cluster: str | None = None) -> Hop:
+        """What a proxy does; of a split the share that the question names, else the biggest."""
+        where = self.cluster if cluster is None else cluster
+        config = self._scene(where).config(proxy, inbound=side == "into")
+        decision = trace(config, request)
+        if decision.weights and not decision.cluster:
+            request = replace(request, taken=_chosen(decision.weights, question.to))
+            decision = trace(config, request)
+        return Hop(side=side, proxy=proxy, decision=decision, request=request, cluster=where)
 
-    def _sidecar_of(self, service: Service, port: int) -> tuple[Proxy, int] | None:
-        for proxy in self.proxies:
-            if proxy.role is not Role.SIDECAR or proxy.namespace != service.namespace:
-                continue
-            for backed, backed_port, workload_port in self.mesh.view(proxy).inbound_services:
-                if backed.host == service.host and backed_port.number == port:
-                    return proxy, workload_port
+    def _scene(self, cluster: str) -> Scene:
+        return self.scene if cluster == self.cluster else self.elsewhere[cluster]
+
+    def _on_from(self, first: Hop, question: Question) -> tuple[Hop, ...]:
+        hops = [first]
+        while len(hops) < _LONGEST and (following := self._following(hops[-1], question)) is not None:
+            hops.append(following)
+        return tuple(hops)
+
+    def _following(self, hop: Hop, question: Question) -> Hop | None:
+        if hop.decision.outcome not in _ON or not hop.decision.cluster:
+            return None
+        scene = self._scene(hop.cluster)
+        station = scene.station(hop.proxy, hop.decision, hop.request)
+        if station is not None:
+            return self._arrival(hop, station, question, hop.cluster)
+        for name, other in self.elsewhere.items():
+            station = other.station(hop.proxy, hop.decision, hop.request)
+            if station is not None and name != hop.cluster:
+                return self._across(hop, name, question) or self._arrival(hop, station, question, name)
         return None
 
+    def _arrival(self, hop: Hop, station: Station, question: Question, cluster: str) -> Hop:
+        sent = self._sent(hop, station)
+        side = "through" if station.proxy.role is Role.GATEWAY else "into"
+        return self._hop(side, station.proxy, sent, question, cluster)
 
-def _unlisted(mesh: Mesh, config: EnvoyConfig) -> frozenset[str]:
-    """The clusters of hosts of which the sources name no endpoint: which Pods run is the cluster's to know, seldom Git's.
+    def _across(self, hop: Hop, cluster: str, question: Question) -> Hop | None:
+        """Through the east-west gateway of another cluster, where it has one that knows the server name."""
+        if hop.request.port == _EAST_WEST:
+            return None
+        for proxy in self.elsewhere[cluster].proxies:
+            if proxy.role is Role.GATEWAY:
+                sent = self._sent(hop, Station(proxy=proxy, port=_EAST_WEST))
+                found = self._hop("through", proxy, sent, question, cluster)
+                if found.decision.outcome in _ON:
+                    return found
+        return None
 
-    Sources that hold Pods or EndpointSlices show a cluster as it is; what has no endpoint there has none.
-    """
-    if mesh.facts.pods or mesh.facts.endpoint_slices:
-        return frozenset()
-    listed = {parse_outbound(name) for name, held in config.endpoints.items() if held.get("endpoints")}
-    hosts = {name.host for name in listed if name is not None}
-    parsed = {name: parse_outbound(name) for name in config.clusters}
-    return frozenset(name for name, outbound in parsed.items() if outbound is not None and outbound.host not in hosts)
+    def _sent(self, hop: Hop, station: Station) -> Request:
+        """The request as this hop sends it on."""
+        decision, request = hop.decision, hop.request
+        tls = decision.upstream_tls
+        is_sidecar = station.proxy.role is Role.SIDECAR
+        changed = replace(
+            request,
+            port=station.port,
+            address=(station.proxy.address or None) if is_sidecar else None,
+            capture=Capture.INBOUND if is_sidecar else Capture.NONE,
+            source_ip=hop.proxy.address or "127.0.0.1",
+            claims={issuer: claims for issuer, claims in request.claims.items() if issuer not in decision.spent},
+            taken="",
+        )
+        if decision.method:
+            sent = {"method": decision.method, "path": decision.path, "host": decision.host, "headers": decision.request_headers}
+            changed = replace(changed, protocol=decision.upstream_protocol or request.protocol, **sent)  # type: ignore[arg-type]
+        if tls is None:
+            is_passed_on = decision.tls == "passed on"
+            return changed if is_passed_on else replace(changed, tls="none", sni=None, alpn=None, principal="")
+        is_http = bool(decision.method)
+        return replace(
+            changed,
+            protocol=changed.protocol if is_http else "tcp",
+            tls="mtls" if tls.has_certificate else "tls",
+            sni=tls.sni,
+            # Istio's own filter offers what fits the request in place of the cluster's list.
+            alpn=None if not tls.alpn or (is_http and "istio-peer-exchange" in tls.alpn) else tls.alpn,
+            principal=self._scene(hop.cluster).identity(hop.proxy) if tls.is_workload else "",
+        )
+
+    # --- beside the way, and behind it ------------------------------------------------------------------------------
+    def _copy(self, hop: Hop, mirror: Mirror, question: Question) -> Copy:
+        """The way of a mirrored request, which asks for another host (`-shadow`) unless that is switched off."""
+        config = self._scene(hop.cluster).config(hop.proxy, inbound=hop.side == "into")
+        decision = sent_to(hop.decision, config.clusters.get(mirror.cluster, {}), mirror.cluster)
+        name, colon, port = decision.host.partition(":")
+        from_here = replace(hop, decision=replace(decision, host=f"{name}-shadow{colon}{port}", mirrors=()))
+        following = self._following(from_here, question)
+        return Copy(mirror=mirror, hops=self._on_from(following, question) if following is not None else ())
+
+    def _unknown_host(self, first: Hop) -> str:
+        """What to say of a host that the first proxy does not know: the nearest that the mesh does."""
+        decision, host = first.decision, first.request.host.partition(":")[0]
+        caught = decision.virtual_host.startswith(_CATCH_ALLS) or decision.cluster in _CATCHING
+        if not caught and (decision.outcome is not Outcome.NOT_FOUND or decision.virtual_host):
+            return ""
+        near = self.scene.near(host, first.request.port, first.proxy)
+        return f"{first.proxy.id} knows no host `{host}` on port {first.request.port}" + (f"; {near}" if near else "")
+
+    def _end(self, last: Hop, question: Question) -> str:
+        decision = last.decision
+        if decision.outcome not in _ON:
+            return ""
+        if last.side == "into":
+            return f"the application of {last.proxy.id} on port {last.request.port}"
+        if parse_outbound(decision.cluster) is None:
+            return _end_of_unnamed(decision, question)
+        place = cluster_words(decision.cluster)
+        if self._scene(last.cluster).is_external(decision, last.proxy):
+            return f"{place}, outside of the mesh"
+        return f"{place}, where no sidecar is known"
+
+    def _notes(self, question: Question, hops: tuple[Hop, ...]) -> tuple[str, ...]:
+        notes: list[str] = []
+        for before, after in pairwise(hops):
+            if before.cluster != after.cluster:
+                notes.append(
+                    f"the request crosses to cluster `{after.cluster}`: cluster `{before.cluster}` has no endpoint of it"
+                )
+            elif after.side == "into":
+                station = self._scene(before.cluster).station(before.proxy, before.decision, before.request)
+                if station is not None and station.stands_in:
+                    notes.append(f"no proxy of {before.decision.cluster} is known: that of {after.proxy.id} stands for it")
+                both = [
+                    name for name, scene in self.elsewhere.items() if scene.station(before.proxy, before.decision, before.request)
+                ]
+                here = [name for name in both if name != after.cluster]
+                if here:
+                    others = " and ".join(f"`{name}`" for name in here)
+                    notes.append(f"cluster {others} has it too; istiod balances over all clusters unless localities are kept")
+        unknown = self._unknown_host(hops[0])
+        if unknown:
+            notes.append(unknown)
+        if not question.verifies and any(_accepts_token(hop.decision) for hop in hops):
+            notes.append("the signature of the token is taken as valid, and its time as now")
+        if len(hops) == _LONGEST:
+            notes.append(f"the way is cut off after {_LONGEST} proxies: it may turn in a circle")
+        return tuple(notes)
+
+
+_CATCH_ALLS = ("allow_any", "block_all", "blackhole:")
+_CATCHING = frozenset({PASSTHROUGH, BLACK_HOLE})
+
+
+def _end_of_unnamed(decision: Decision, question: Question) -> str:
+    place = ", ".join(f"{each.address}:{each.port}" for each in decision.endpoints[:3])
+    if decision.cluster == "PassthroughCluster":
+        return f"wherever `{question.url}` leads, which the mesh does not know"
+    return f"cluster {decision.cluster}" + (f" ({place})" if place else "")
+
+
+def _accepts_token(decision: Decision) -> bool:
+    return any(step.stage == "jwt" and step.chosen == "accepted" for step in decision.steps)
+
+
+def _is_address(text: str) -> bool:
+    return ":" in text or text.replace(".", "").isdigit()
+
+
+def _chosen(weights: tuple[Weight, ...], wanted: str) -> str:
+    """The cluster of a split that is wanted, else of the biggest share; the first of several that are as big."""
+    taking = [each for each in weights if each.weight > 0]
+    named = [each for each in taking if wanted and _is_called(each.cluster, wanted)]
+    return max(named or taking, key=lambda each: each.share).cluster if taking else ""
+
+
+def _is_called(cluster: str, name: str) -> bool:
+    """Whether people may mean a cluster by a name: its own, its subset, its host or its host's first label."""
+    parsed = parse_outbound(cluster)
+    if parsed is None:
+        return cluster == name
+    return name in (cluster, parsed.subset, parsed.host, parsed.host.partition(".")[0])
+
+
+def _check_choice(question: Question, hops: tuple[Hop, ...]) -> None:
+    """Raises UnanswerableError where the question names a share that no split on the way has."""
+    if not question.to or any(_is_called(hop.decision.cluster, question.to) for hop in hops):
+        return
+    splits = [each.cluster for hop in hops for each in hop.decision.weights if each.weight > 0]
+    if not splits:
+        message = f"nothing on the way is split, so `{question.to}` cannot be followed"
+        raise UnanswerableError(message)
+    names = [parsed.subset or parsed.host if (parsed := parse_outbound(name)) is not None else name for name in splits]
+    message = f"no share goes to `{question.to}`; it is split among {', '.join(dict.fromkeys(names))}"
+    raise UnanswerableError(message)
 
 
 def _serves(decision: Decision) -> bool:

@@ -12,15 +12,16 @@ from meshgen.clusters import findings
 from meshgen.emit.envoy.bootstrap import filesystem_bootstrap
 from meshgen.emit.envoy.delivery import render
 from meshgen.emit.istio.yaml_writer import dump_documents
-from meshgen.journey import Journeys, Question, UnanswerableError, source_line, without_alternatives
+from meshgen.journey import Question, UnanswerableError, source_line
+from meshgen.journey.clusters import journeys_of
 from meshgen.journey.curl import read_curl
+from meshgen.journey.render import render_journey
 from meshgen.json import JsonValue
 from meshgen.load.load import Options
 from meshgen.load.project import PROJECT_FILE, IstioOutput, Project, Source
 from meshgen.outputs import config_map_trees, delivery_tree, envoy_tree
 from meshgen.pipeline import Result, compile_clusters, envoy_snapshots
 from meshgen.report.terminal import render_diagnostics
-from meshgen.report.terminal_trace import render_decision
 from meshgen.testing.golden import Case
 from meshgen.testing.lesson import README, render_lesson
 
@@ -147,20 +148,17 @@ def _envoy(case: Case, result: Result) -> Iterator[tuple[str, bytes]]:
 
 
 def _trace(case: Case, results: Sequence[Result]) -> Iterator[str]:
-    by_cluster = {result.cluster: (result, Journeys(result.mesh, result.proxies)) for result in results}
+    by_cluster = {result.cluster: (result, journeys_of(result, results)) for result in results}
     for arguments in case.trace:
         cluster = arguments[arguments.index("--cluster") + 1] if "--cluster" in arguments else results[0].cluster
         result, journeys = by_cluster[cluster]
         yield f"$ meshgen trace {shlex.join(arguments)}"
         try:
-            hops = journeys.ask(_question(arguments))
+            journey = journeys.follow(_question(arguments))
         except UnanswerableError as error:
             yield str(error)
             continue
-        for hop in hops:
-            decision = hop.decision if "--explain" in arguments else without_alternatives(hop.decision)
-            text = render_decision(decision, locate=partial(source_line, result))
-            yield f"{hop.side} {hop.proxy.id}\n{text.rstrip()}"
+        yield render_journey(journey, explain="--explain" in arguments, locate=partial(source_line, result))
 
 
 def _question(arguments: tuple[str, ...]) -> Question:
@@ -168,8 +166,8 @@ def _question(arguments: tuple[str, ...]) -> Question:
     curl = arguments.index("curl") if "curl" in arguments else len(arguments)
     if curl < len(arguments):
         asked = _question((*arguments[:curl], ""))
-        return replace(read_curl(arguments[curl:]), source=asked.source, gateway=asked.gateway)
-    options = {"--from": "", "--gateway": "", "--cluster": "", "-X": "GET"}
+        return replace(read_curl(arguments[curl:]), source=asked.source, gateway=asked.gateway, to=asked.to)
+    options = {"--from": "", "--gateway": "", "--cluster": "", "--to": "", "-X": "GET"}
     headers, url, rest = [], "", iter(arguments)
     for argument in rest:
         if argument == "-H":
@@ -179,4 +177,11 @@ def _question(arguments: tuple[str, ...]) -> Question:
             options[argument] = next(rest)
         elif argument != "--explain":
             url = argument
-    return Question(url=url, method=options["-X"], headers=tuple(headers), source=options["--from"], gateway=options["--gateway"])
+    return Question(
+        url=url,
+        method=options["-X"],
+        headers=tuple(headers),
+        source=options["--from"],
+        gateway=options["--gateway"],
+        to=options["--to"],
+    )

@@ -155,6 +155,7 @@ class Decision:
     mirrors: tuple[Mirror, ...] = ()
     faults: tuple[Fault, ...] = ()
     endpoints: tuple[Endpoint, ...] = ()
+    tls: str = "none"  # the client's: none, passed on, terminated, mutual
     upstream_tls: UpstreamTls | None = None  # None is plaintext
     upstream_protocol: str = ""  # http, http2 or tcp
     balancing: str = ""  # the cluster's load balancing policy

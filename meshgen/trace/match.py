@@ -80,21 +80,23 @@ def why_not_header(matcher: JsonObject, request: HttpMessage) -> str | None:
     one that matches is enough, and inverted none may match: Envoy does not join them.
     """
     name = string(matcher, "name")
+    called = _PSEUDO.get(name.lower()) or f"header `{name}`"
     values = request.header_values(name)
     inverted = boolean(matcher, "invert_match")
     if _asks_presence(matcher):
         present = bool(values) or boolean(matcher, "treat_missing_header_as_empty")
         wanted = boolean(matcher, "present_match", default=True) != inverted
-        return None if present == wanted else f"header `{name}` is {'missing' if wanted else 'there'}"
+        return None if present == wanted else f"{called} is {'missing' if wanted else 'there'}"
     if not values and not boolean(matcher, "treat_missing_header_as_empty"):
-        return f"header `{name}` is missing"
+        return f"{called} is missing"
     failures = [_why_not_header_value(matcher, value) for value in values or [""]]
     matches = None in failures
     if inverted:
-        return f"header `{name}` matches what is excluded: `{','.join(values)}`" if matches else None
-    return None if matches else f"header `{name}`: {failures[0]}"
+        return f"{called} matches what is excluded: `{','.join(values)}`" if matches else None
+    return None if matches else f"{called}{'' if name.startswith(':') else ':'} {failures[0]}"
 
 
+_PSEUDO = {":method": "method", ":authority": "host", ":path": "path", ":scheme": "scheme"}
 _HEADER_KINDS = {"exact_match": "exact", "prefix_match": "prefix", "suffix_match": "suffix", "contains_match": "contains"}
 
 

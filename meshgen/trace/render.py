@@ -9,7 +9,7 @@ from meshgen.values import format_duration
 
 if TYPE_CHECKING:
     from meshgen.json import JsonObject, JsonValue
-    from meshgen.trace.decision import Decision, Fault, Retry, Step
+    from meshgen.trace.decision import Decision, Endpoint, Fault, Retry, Step, UpstreamTls
 
 
 def to_json(decision: Decision) -> JsonObject:
@@ -18,6 +18,7 @@ def to_json(decision: Decision) -> JsonObject:
     found: JsonObject = {
         "outcome": decision.outcome.value,
         "status": decision.status,
+        "grpcStatus": decision.grpc_status,
         "body": decision.body,
         "location": decision.location,
         "listener": decision.listener,
@@ -35,7 +36,10 @@ def to_json(decision: Decision) -> JsonObject:
         "retry": _retry(decision.retry) if decision.retry else None,
         "mirrors": [asdict(each) for each in decision.mirrors],
         "faults": [_fault(each) for each in decision.faults],
-        "endpoints": [asdict(each) for each in decision.endpoints],
+        "endpoints": [_endpoint(each) for each in decision.endpoints],
+        "balancing": decision.balancing,
+        "hashes": [_left_out({"by": each.by, "value": each.value}) for each in decision.hashes],
+        "tls": decision.tls,
         "asked": list(decision.asked),
         "opaque": list(decision.opaque),
         "shadow": [list(each) for each in decision.shadow],
@@ -56,7 +60,30 @@ def _upstream(decision: Decision) -> JsonValue:
     if not decision.method:
         return None
     headers = _pairs(decision.request_headers)
-    return {"method": decision.method, "path": decision.path, "host": decision.host, "headers": headers}
+    found: JsonObject = {"method": decision.method, "path": decision.path, "host": decision.host, "headers": headers}
+    return {**found, "protocol": decision.upstream_protocol, "tls": _tls(decision.upstream_tls)}
+
+
+def _tls(tls: UpstreamTls | None) -> JsonValue:
+    if tls is None:
+        return "none"
+    return _left_out({"mode": "mutual" if tls.has_certificate else "simple", "sni": tls.sni, "alpn": list(tls.alpn)})
+
+
+def _endpoint(endpoint: Endpoint) -> JsonObject:
+    found: JsonObject = {
+        "address": endpoint.address,
+        "port": endpoint.port,
+        "priority": endpoint.priority,
+        "locality": endpoint.locality,
+        "localityWeight": endpoint.locality_weight or None,
+        "weight": endpoint.weight,
+    }
+    return {key: value for key, value in found.items() if value is not None}
+
+
+def _left_out(fields: JsonObject) -> JsonObject:
+    return {key: value for key, value in fields.items() if value not in (None, "", [])}
 
 
 def _retry(retry: Retry) -> JsonObject:
@@ -65,6 +92,9 @@ def _retry(retry: Retry) -> JsonObject:
         "attempts": retry.attempts,
         "perTryTimeout": _duration(retry.per_try_timeout),
         "codes": list(retry.codes),
+        "backOff": _duration(retry.back_off),
+        "longestBackOff": _duration(retry.longest_back_off),
+        "hedges": retry.hedges or None,
     }
     return {key: value for key, value in found.items() if value not in (None, [])}
 

@@ -21,6 +21,7 @@ class _Common(TypedDict):
     route_config: str
     virtual_host: str
     route: RouteRef | None
+    tls: str
     faults: tuple[Fault, ...]
     asked: tuple[str, ...]
     opaque: tuple[str, ...]
@@ -102,6 +103,15 @@ class Walk:
         """Whether this proxy terminated the client's TLS."""
         return self.request.is_tls and "transport_socket" in self.chain
 
+    @property
+    def tls(self) -> str:
+        """What this proxy does with the client's TLS."""
+        if not self.request.is_tls:
+            return "none"
+        if not self.has_tls:
+            return "passed on"
+        return "mutual" if self.request.has_certificate else "terminated"
+
     def decide(self, answer: Answer) -> Decision:
         """The decision where Envoy answers itself or closes."""
         return Decision(
@@ -123,6 +133,7 @@ class Walk:
             "route_config": self.route_config,
             "virtual_host": string(host, "name") if host else "",
             "route": route_ref(found) if found else None,
+            "tls": self.tls,
             "faults": tuple(self.faults),
             "asked": tuple(self.asked),
             "opaque": tuple(self.opaque),

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 # What matchers see on a connection that carries no HTTP: no headers at all.
 _NO_MESSAGE = HttpMessage(method="", path="", host="", scheme="", headers=())
+NOTHING = "it matches nothing"
+"""Why a policy without a rule does not match."""
 _SAID = 3  # alternatives whose failures are told
 _LISTS = {"and_rules": "rules", "or_rules": "rules", "and_ids": "ids", "or_ids": "ids"}
 
@@ -53,6 +55,8 @@ def _why_not_kind(walk: Walk, kind: str, rule: JsonObject) -> str | None:
         return next((failure for each in inner if (failure := _why_not(walk, each)) is not None), None)
     if kind in ("not_rule", "not_id"):
         excluded = message(rule, kind)
+        if "any" in excluded:
+            return NOTHING
         return None if _why_not(walk, excluded) is not None else f"{_described(excluded)} is excluded"
     connection = _why_not_connection(walk, kind, rule)
     return connection[0] if connection is not None else _why_not_sent(walk, kind, rule)

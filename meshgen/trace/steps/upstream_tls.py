@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from meshgen.trace.decision import UpstreamTls
+from meshgen.trace.decision import Outcome, UpstreamTls
 from meshgen.trace.fields import boolean, message, messages, string, strings, typed, typed_config
+from meshgen.trace.steps.arrival import split_port
 
 if TYPE_CHECKING:
     from meshgen.json import JsonObject
+    from meshgen.trace.decision import Decision
 
 HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 _MATCH = "envoy.transport_socket_match"
@@ -35,6 +38,20 @@ def upstream_tls(cluster: JsonObject, endpoint: JsonObject | None, host: str) ->
         alpn=tuple(strings(common, "alpn_protocols")),
         has_certificate=has_certificate,
         is_workload=_WORKLOAD in secrets,
+    )
+
+
+def sent_to(decision: Decision, cluster: JsonObject, name: str) -> Decision:
+    """The decision as it would be with another cluster, to which a copy of the request goes (a mirror's)."""
+    host = decision.host
+    return replace(
+        decision,
+        cluster=name,
+        weights=(),
+        endpoints=(),
+        outcome=Outcome.ROUTED if cluster else Outcome.UNAVAILABLE,
+        upstream_tls=upstream_tls(cluster, None, split_port(host)[0]),
+        upstream_protocol=upstream_protocol(cluster, decision.upstream_protocol),
     )
 
 

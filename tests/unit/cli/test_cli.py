@@ -109,7 +109,7 @@ def test_a_new_projects_request_can_be_traced(project: Path):
     assert project.is_dir()
     result = run("trace", "--from", "shop/webapp", "http://catalog/items")
     assert result.exit_code == 0
-    assert "10% to outbound|80|v2|catalog.shop.svc.cluster.local" in result.stdout
+    assert "(90% v1, 10% v2)" in result.stdout.splitlines()[0]
     assert "(mesh/catalog.yaml:14)" in result.stdout
 
 
@@ -304,7 +304,7 @@ def test_any_file_name_can_be_reported(name: bytes, project: Path):
         (["check"], {"diagnostics", "notChecked"}),
         (["compile"], {"diagnostics", "outputs"}),
         (["compile", "--check"], {"diagnostics", "files"}),
-        (["trace", "--from", "shop/webapp", "http://catalog/"], {"diagnostics", "hops"}),
+        (["trace", "--from", "shop/webapp", "http://catalog/"], {"diagnostics", "answer", "hops", "copies", "notes"}),
         (["diff", "-d", ".", "."], {"diagnostics", "changes", "impact"}),
     ],
 )

@@ -18,9 +18,7 @@ from meshgen.istio.virtual_service import Destination, HTTPRoute, HTTPRouteDesti
 from meshgen.report.json import changes_to_json, impact_to_json, render_json
 from meshgen.report.markdown import code, inline, render_markdown
 from meshgen.report.terminal_diff import render_diff
-from meshgen.report.terminal_trace import render_decision
-from meshgen.trace import Decision, Outcome, Request, Step
-from meshgen.trace.decision import Source, Weight
+from meshgen.trace import Decision, Outcome, Request
 
 TEXTS = {"shop.yaml": b"kind: Service\nroutes:\n- to: v1\n", "canary.yaml": b"kind: Canary\nspec:\n  weight: 25\n"}
 SHOP, CANARY = Origin("shop.yaml", path=("routes", 0)), Origin("canary.yaml", path=("spec", "weight"))
@@ -237,33 +235,3 @@ def test_an_impact_as_json_has_its_sentences_and_witnesses():
     assert isinstance(found["findings"], list)
     assert found["findings"][0]["witness"]["request"]["headers"] == [["x-cohort", "internal"]]
     assert b'"outcome": "routed"' in render_json(found)
-
-
-def test_a_decision_is_a_tree_of_its_steps():
-    source = Source(kind="VirtualService", namespace="shop", name="catalog", path="spec.http[1]")
-    steps = (
-        Step(stage="listener", chosen="0.0.0.0_80", reason="takes captured outbound connections"),
-        Step(stage="route", chosen="main", nearly=(("canary", "header `x-cohort` is missing"),), source=source),
-    )
-    weights = (Weight("outbound|80|v1|catalog", 90, 0.9), Weight("outbound|80|v2|catalog", 10, 0.1))
-    decision = Decision(outcome=Outcome.ROUTED, weights=weights, steps=steps, timeout=2_000_000_000)
-    text = render_decision(decision, Request(host="catalog"), locate=lambda _: "shop.yaml:3")
-    assert (
-        text
-        == """\
-GET http://catalog/
-routed
-├─ listener 0.0.0.0_80: takes captured outbound connections
-├─ route main
-│    made by VirtualService shop/catalog spec.http[1] (shop.yaml:3)
-│    not canary: header `x-cohort` is missing
-├─ 90% to outbound|80|v1|catalog
-├─ 10% to outbound|80|v2|catalog
-└─ timeout 2s"""
-    )
-
-
-def test_a_denied_request_says_so_first_and_is_red():
-    decision = Decision(outcome=Outcome.DENIED, status=403)
-    assert render_decision(decision) == "denied 403"
-    assert render_decision(decision, color=True) == "\x1b[1;31mdenied 403\x1b[0m"

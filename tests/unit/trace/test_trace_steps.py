@@ -333,7 +333,7 @@ def test_a_decision_as_json_keeps_its_keys_and_is_json():
     found = json.loads(json.dumps(to_json(decision)))
     assert list(found) == [
         "outcome", "listener", "routeConfig", "virtualHost", "route", "cluster", "clusterType", "upstream",
-        "responseHeaders", "timeout", "steps",
+        "responseHeaders", "timeout", "balancing", "tls", "steps",
     ]  # fmt: skip
     assert found["timeout"] == "15s"
     assert found["upstream"]["headers"] == [["x-forwarded-proto", "http"], ["x-envoy-expected-rq-timeout-ms", "15000"]]
