@@ -29,6 +29,7 @@ Examples:
   meshgen test --coverage --coverage-min 80  also which rules, policies and versions no test reaches
   meshgen test --junit report.xml            for CI
   meshgen test --engine envoy                on real Envoys, on this machine
+  meshgen test --record -o tests/now.yaml    tests for what the mesh does now
 """
 
 
@@ -53,6 +54,9 @@ Examples:
     help="Who answers: the simulator, or real Envoys on loopback with stub applications.",
 )
 @click.option("--envoy", type=click.Path(path_type=Path, dir_okay=False), metavar="PATH", help="The binary for --engine envoy.")
+@click.option("--record", is_flag=True, help="Run nothing: propose tests for what the mesh does now, as YAML that passes.")
+@click.option("--from", "senders", multiple=True, metavar="[NAMESPACE/]NAME", help="For --record: only what this workload sends.")
+@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="For --record: a file.")
 @compile_options
 def command(paths: tuple[str, ...], color: str, quiet: bool, as_json: bool, **options: Any) -> None:  # noqa: ANN401 - click's way
     """Run TrafficTests on the compiled mesh: requests, and what must happen to them.
@@ -63,6 +67,8 @@ def command(paths: tuple[str, ...], color: str, quiet: bool, as_json: bool, **op
     results, chosen = _compiled(paths, options)
     if any(result.failed for result in results) or results[0].project is None:
         session.give_up(results)
+    if options["record"]:
+        _record(session, results, options["senders"], options["output"])
     from meshgen.traffic_tests.coverage import coverage
     from meshgen.traffic_tests.run import run
 
@@ -106,6 +112,38 @@ def _engine(name: str, envoy: Path | None) -> Iterator[MakeEngine]:
 
 def _ended(number: int, frame: object) -> NoReturn:  # noqa: ARG001 (as handlers are called)
     raise KeyboardInterrupt
+
+
+def _record(session: Session, results: Sequence[Result], senders: tuple[str, ...], output: Path | None) -> NoReturn:
+    """Writes proposed tests; a file that somebody else wrote stays as it is."""
+    from meshgen.journey import UnanswerableError
+    from meshgen.traffic_tests.record.propose import propose
+    from meshgen.traffic_tests.record.write import MARK, document_text
+
+    if len(results) > 1:
+        message = f"the mesh has {len(results)} clusters; say which one is recorded with `--cluster`"
+        raise click.UsageError(message)
+    if output is not None and output.exists() and not output.read_bytes().startswith(MARK.encode()):
+        message = f"`{output}` was not written by `meshgen test --record`, and stays as it is; name another file"
+        raise click.UsageError(message)
+    try:
+        proposal = propose(results[0], senders)
+    except UnanswerableError as error:
+        raise click.UsageError(str(error)) from error
+    if not proposal.documents:
+        click.echo("there is nothing to record: no request gets anywhere that the mesh speaks of", err=True)
+        stop(CANNOT_RUN)
+    text = document_text(proposal)
+    if output is None:
+        sys.stdout.buffer.write(text)
+    else:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        output.write_bytes(text)
+        count = len(proposal.documents)
+        session.say(f"{output}: {proposal.requests} requests in {count} TrafficTest{'s' if count > 1 else ''}, all of which pass")
+    if proposal.dropped:
+        click.echo(f"{proposal.dropped} requests do not come out the same when they are asked again, and are left out", err=True)
+    stop(0)
 
 
 def _compiled(paths: tuple[str, ...], options: dict[str, Any]) -> tuple[tuple[Result, ...], tuple[str, ...]]:

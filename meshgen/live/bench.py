@@ -115,7 +115,8 @@ class Bench:
         if proxy.role is Role.GATEWAY:
             self._open(proxy, snapshot)
         self.outbound.setdefault(proxy.id, free_port())
-        options = BootstrapOptions(admin_port=0, certificates=_CERTIFICATES)
+        # Without a domain whose names stand in for endpoints: a service that has none has none.
+        options = BootstrapOptions(admin_port=0, certificates=_CERTIFICATES, cluster_domain="invalid")
         return static_bootstrap(replace(snapshot, endpoints=self._with_assumed(snapshot)), options)
 
     def _open(self, proxy: Proxy, snapshot: Snapshot) -> None:

@@ -1,7 +1,7 @@
 """Emitted configuration led to loopback: the same listeners, filters, routes and policies between other addresses.
 
 What changes: addresses and ports of sockets and endpoints, files of certificates and keys of tokens, access logs (one of ours
-in place of the configured ones). What goes: what a stub cannot be: tracing, health checks, outlier detection, gRPC authorizers.
+in place of the configured ones). What goes: what a stub cannot be: tracing, health checks, outlier detection, whom gRPC asks.
 iptables is played by the PROXY protocol, which tells a listener where the client meant to connect.
 """
 
@@ -223,9 +223,12 @@ _DROPPED: Final = frozenset({"crl", "verify_certificate_spki", "verify_certifica
 
 
 def _asks_grpc(item: JsonValue) -> bool:
-    """Whether it is the filter of an authorizer that is asked by gRPC, which no stub speaks."""
+    """Whether it is the filter of somebody who is asked by gRPC, which no stub speaks: he counts as one who agrees."""
     config = message(item, "typed_config") if isinstance(item, dict) else {}
-    return string(config, "@type").endswith("ext_authz.v3.ExtAuthz") and "grpc_service" in config
+    return string(config, "@type").endswith(_ASKING) and ("grpc_service" in config or "rate_limit_service" in config)
+
+
+_ASKING: Final = ("ext_authz.v3.ExtAuthz", "ratelimit.v3.RateLimit", "ext_proc.v3.ExternalProcessor")
 
 
 def _log(wiring: Wiring) -> JsonObject:

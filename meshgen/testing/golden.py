@@ -2,9 +2,9 @@
 
 `case.toml` says what the case is about and what it asserts; `in/` holds the sources (or `source` names another folder); the
 outputs stand beside it: `istio.yaml`, `deliver/…`, `envoy/<namespace>/<proxy>/<kind>.json`, `diagnostics.txt`, `trace.txt`,
-`tests.txt` (TrafficTests and what they reach), `query.txt` (answers of `meshgen query --all`), and of an adoption of the
-sources `adopt.yaml` and `adopt.txt`; for a mesh of several clusters `istio/<cluster>.yaml` and `envoy/<cluster>/…`. An output
-that no case asks for, and a case that asserts nothing, fail.
+`tests.txt` (TrafficTests and what they reach), `recorded.yaml` (those that `meshgen test --record` proposes), `query.txt` (answers
+of `meshgen query --all`), and of an adoption of the sources `adopt.yaml` and `adopt.txt`; for a mesh of several clusters
+`istio/<cluster>.yaml` and `envoy/<cluster>/…`. An output that no case asks for, and a case that asserts nothing, fail.
 
     description = "a canary takes 10% of every rule that names its version"
     outputs = ["istio", "deliver", "diagnostics", "envoy", "trace", "tests", "query", "adopt"]
@@ -31,7 +31,7 @@ import click
 
 from meshgen.testing.lesson import README
 
-OUTPUTS = ("istio", "deliver", "diagnostics", "envoy", "trace", "adopt", "tests", "query", "lesson")
+OUTPUTS = ("istio", "deliver", "diagnostics", "envoy", "trace", "adopt", "tests", "record", "query", "lesson")
 ENVOY_KINDS = ("bootstrap", "listeners", "routes", "clusters", "endpoints")
 
 
@@ -107,6 +107,7 @@ def stored(case: Case) -> dict[str, bytes]:
         "adopt.txt",
         "tests.txt",
         "query.txt",
+        "recorded.yaml",
         *((README,) if "lesson" in case.outputs else ()),
     )
     files = [path for name in names if (path := case.directory / name).is_file()]

@@ -68,8 +68,7 @@ def _of_all(case: Case, results: Sequence[Result]) -> dict[str, bytes]:
         files["diagnostics.txt"] = (text.rstrip() or "no findings").encode() + b"\n"
     if "adopt" in case.outputs:
         files |= _adopted(case)
-    if "tests" in case.outputs:
-        files["tests.txt"] = _tests(results)
+    files |= _tests(case, results)
     if "query" in case.outputs:
         files["query.txt"] = _answers(case, results[0])
     if "trace" in case.outputs:
@@ -116,14 +115,23 @@ def _answers(case: Case, result: Result) -> bytes:
     return "\n".join(texts).encode()
 
 
-def _tests(results: Sequence[Result]) -> bytes:
-    """What `meshgen test --verbose --coverage` prints."""
-    from meshgen.traffic_tests.coverage import coverage  # noqa: PLC0415 (only where a case asks for it)
-    from meshgen.traffic_tests.report import render_coverage, render_report  # noqa: PLC0415 (as above)
-    from meshgen.traffic_tests.run import run  # noqa: PLC0415 (as above)
+def _tests(case: Case, results: Sequence[Result]) -> dict[str, bytes]:
+    """What `meshgen test --verbose --coverage` and `meshgen test --record` print."""
+    files: dict[str, bytes] = {}
+    if "tests" in case.outputs:
+        from meshgen.traffic_tests.coverage import coverage  # noqa: PLC0415 (only where a case asks for it)
+        from meshgen.traffic_tests.report import render_coverage, render_report  # noqa: PLC0415 (as above)
+        from meshgen.traffic_tests.run import run  # noqa: PLC0415 (as above)
 
-    report = run(results)
-    return f"{render_report(report, verbose=True)}\n{render_coverage(coverage(results, report))}\n".encode()
+        report = run(results)
+        said = f"{render_report(report, verbose=True)}\n{render_coverage(coverage(results, report))}\n"
+        files["tests.txt"] = said.encode()
+    if "record" in case.outputs:
+        from meshgen.traffic_tests.record.propose import propose  # noqa: PLC0415 (only where a case asks for it)
+        from meshgen.traffic_tests.record.write import document_text  # noqa: PLC0415 (as above)
+
+        files["recorded.yaml"] = document_text(propose(results[0]))
+    return files
 
 
 def _envoy(case: Case, result: Result) -> Iterator[tuple[str, bytes]]:

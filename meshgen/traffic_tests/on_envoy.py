@@ -30,6 +30,7 @@ Logs = Mapping[str, list[dict[str, str]]]
 """The access logs, by proxy."""
 
 _AT_ONCE = 4
+_PROXIES_AT_ONCE = 16
 _PROBE = "retries"
 _NOT_SENT = frozenset({"content-length", "host", "transfer-encoding"})
 
@@ -59,7 +60,9 @@ class EnvoyEngine:
         sent = [_Sent(case, way, str(index)) for index, (case, way) in enumerate(zip(cases, hops, strict=True))]
         reasons = [why_not_sent(each.case, each.hops) for each in sent]
         going = [each for each, reason in zip(sent, reasons, strict=True) if not reason]
-        evidence = self._run(going) if going else {}
+        evidence: dict[str, Evidence] = {}
+        for batch in _batches(going):
+            evidence |= self._run(batch)
         for each, reason in zip(sent, reasons, strict=True):
             simulated = seen_by_simulator(each.hops, each.case.asked)
             yield seen_live(simulated, evidence[each.number]) if not reason else unseen(simulated, reason)
@@ -85,6 +88,21 @@ class EnvoyEngine:
                 bench.server_port(first.proxy, first.request.port, "plaintext")
         bench.add(tuple(proxies.values()), self._journeys.proxies)
         return bench
+
+
+def _batches(sent: Sequence[_Sent]) -> Iterator[list[_Sent]]:
+    """The cases in their order, as many at a time as a few proxies can answer."""
+    batch: list[_Sent] = []
+    proxies: set[str] = set()
+    for each in sent:
+        needed = {hop.proxy.id for hop in each.hops}
+        if batch and len(proxies | needed) > _PROXIES_AT_ONCE:
+            yield batch
+            batch, proxies = [], set()
+        batch.append(each)
+        proxies |= needed
+    if batch:
+        yield batch
 
 
 def _clusters(hop: Hop) -> Iterator[str]:

@@ -8,11 +8,16 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import Phase, given, settings
+from whole_meshes import compiled as compiled_text
+from whole_meshes import whole_meshes
 
 from meshgen.load.load import Options
 from meshgen.load.project import Project, Source
 from meshgen.pipeline import Result, compile_project
 from meshgen.traffic_tests.on_envoy import EnvoyEngine
+from meshgen.traffic_tests.record.propose import propose
+from meshgen.traffic_tests.record.write import document_text
 from meshgen.traffic_tests.run import Report, Verdict, run
 
 pytestmark = pytest.mark.envoy
@@ -46,6 +51,18 @@ def test_what_is_promised_holds_on_real_envoys(place: str):
     report = on_envoy(f"{place}/in" if place.startswith("golden") else place)
     assert {each.case.title: each.mismatches for each in report.outcomes if each.verdict is not Verdict.PASSED} == {}
     assert report.outcomes
+
+
+@given(whole_meshes())
+@settings(max_examples=6, deadline=None, derandomize=True, database=None, phases=[Phase.generate])
+def test_what_is_recorded_from_the_simulator_holds_on_real_envoys(text: str):
+    result = compiled_text(text)
+    if result.failed:  # rules that contradict each other
+        return
+    recorded = document_text(propose(result)).decode()
+    report = run([compiled_text(f"{text}---\n{recorded}")], engine=EnvoyEngine)
+    wrong = {each.case.title: each.mismatches for each in report.outcomes if each.verdict not in (Verdict.PASSED, Verdict.UNSEEN)}
+    assert wrong == {}, f"{text}---\n{recorded}"
 
 
 def test_what_the_simulator_finds_wrong_real_envoys_find_wrong():

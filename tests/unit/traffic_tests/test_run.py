@@ -120,7 +120,7 @@ def test_too_little_coverage_fails(project: Path):
 def test_json_has_all_that_people_see(project: Path):
     (project / "mesh/tests.yaml").write_text(f"{TEST}---{FAILS}---{BROKEN}")
     said = json.loads(test("--json", "--coverage").stdout)
-    assert said["summary"] == {"passed": 1, "failed": 1, "broken": 1, "stopped": False}
+    assert said["summary"] == {"passed": 1, "failed": 1, "broken": 1, "unseen": 0, "stopped": False}
     failed = next(each for each in said["tests"] if each["verdict"] == "failed")
     assert (failed["file"], failed["line"], failed["request"]) == ("mesh/tests.yaml", 16, "curl http://catalog/items")
     (mismatch,) = failed["mismatches"]
@@ -165,3 +165,37 @@ def test_clusters_are_tested_each(project: Path):
     assert test().stdout == "2 passed\n"
     assert "shop/catalog (east): all see" in test("-v").stdout
     assert test("--cluster", "west").stdout == "1 passed\n"
+
+
+def test_what_is_recorded_is_written_once_and_passes(project: Path):
+    file = project / "mesh/recorded.yaml"
+    result = test("--record", "--output", "mesh/recorded.yaml")
+    assert (result.exit_code, result.stdout) == (
+        0,
+        "mesh/recorded.yaml: 5 requests in 2 TrafficTests, all of which pass\n",
+    ), result.stderr
+    before = file.read_bytes()
+    assert test().exit_code == 0
+    assert test("--record", "-o", "mesh/recorded.yaml").exit_code == 0
+    assert file.read_bytes() == before
+
+
+def test_a_file_that_somebody_wrote_is_not_overwritten(project: Path):
+    (project / "mesh/tests.yaml").write_text(TEST)
+    result = test("--record", "-o", "mesh/tests.yaml")
+    assert (result.exit_code, "stays as it is" in result.stderr) == (2, True)
+    assert (project / "mesh/tests.yaml").read_text() == TEST
+
+
+@pytest.mark.usefixtures("project")
+def test_what_one_workload_sends_can_be_recorded_alone():
+    said = test("--record", "--from", "shop/webapp").stdout
+    assert "from: webapp" in said
+    assert "from: catalog" not in said
+    result = test("--record", "--from", "weebapp")
+    assert (result.exit_code, "did you mean" in result.stderr) == (2, True)
+
+
+def test_nothing_to_record_is_said(project: Path):
+    (project / "mesh/mesh.yaml").write_text("apiVersion: v1\nkind: Namespace\nmetadata: {name: shop}\n")
+    assert (test("--record").exit_code, "there is nothing to record" in test("--record").stderr) == (2, True)
