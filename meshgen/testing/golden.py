@@ -2,8 +2,8 @@
 
 `case.toml` says what the case is about and what it asserts; `in/` holds the sources (or `source` names another folder); the
 outputs stand beside it: `istio.yaml`, `deliver/…`, `envoy/<namespace>/<proxy>/<kind>.json`, `diagnostics.txt`, `trace.txt`,
-`tests.txt` (TrafficTests and what they reach), `recorded.yaml` (those that `meshgen test --record` proposes), `query.txt` (answers
-of `meshgen query --all`), and of an adoption of the sources `adopt.yaml` and `adopt.txt`; for a mesh of several clusters
+`tests.txt` (TrafficTests and what they reach), `recorded.yaml` (those that `meshgen test --record` proposes), `query.txt` (what
+`meshgen query --all` answers), and of an adoption of the sources `adopt.yaml` and `adopt.txt`; for a mesh of several clusters
 `istio/<cluster>.yaml` and `envoy/<cluster>/…`. An output that no case asks for, and a case that asserts nothing, fail.
 
     description = "a canary takes 10% of every rule that names its version"
