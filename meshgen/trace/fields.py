@@ -118,9 +118,17 @@ def snake_case(value: Any, depth: int = 0) -> Any:  # noqa: ANN401 - JSON of a s
     return result
 
 
+def _socket_match(entry: Any, depth: int) -> Any:  # noqa: ANN401 - JSON of a stranger
+    """A `TransportSocketMatch`, whose `match` is a Struct."""
+    converted = snake_case(entry, depth + 1)
+    return {**converted, "match": entry["match"]} if isinstance(entry, dict) and "match" in entry else converted
+
+
 def _content(field: str, item: Any, depth: int) -> Any:  # noqa: ANN401 - JSON of a stranger
     if field in _STRUCTS:
         return item
+    if field == "transport_socket_matches" and isinstance(item, list):
+        return [_socket_match(entry, depth) for entry in item]
     if field in _MAPS or field in _MAPS_OF_ANY:
         return {key: snake_case(entry, depth) for key, entry in item.items()} if isinstance(item, dict) else item
     return snake_case(item, depth)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypedDict
 
 from meshgen.json import JsonObject
 from meshgen.trace.decision import Decision, Fault, Outcome, RouteRef, Source, Step
-from meshgen.trace.fields import message, string, typed
+from meshgen.trace.fields import boolean, message, string, typed, typed_config
 
 if TYPE_CHECKING:
     from meshgen.trace.config import EnvoyConfig
@@ -110,7 +110,12 @@ class Walk:
             return "none"
         if not self.has_tls:
             return "passed on"
-        return "mutual" if self.request.has_certificate else "terminated"
+        return "mutual" if self.has_certificate else "terminated"
+
+    @property
+    def has_certificate(self) -> bool:
+        """Whether this proxy has the client's certificate: a client sends the one that it has only where it is asked for it."""
+        return self.has_tls and self.request.has_certificate and _asks_for_certificate(self.chain)
 
     def decide(self, answer: Answer) -> Decision:
         """The decision where Envoy answers itself or closes."""
@@ -140,6 +145,13 @@ class Walk:
             "shadow": tuple(self.shadow),
             "steps": tuple(self.steps),
         }
+
+
+def _asks_for_certificate(chain: JsonObject) -> bool:
+    """Whether a chain's `DownstreamTlsContext` requires a certificate, or has something to validate one with."""
+    _, context = typed_config(message(chain, "transport_socket"))
+    held = message(context, "common_tls_context")
+    return boolean(context, "require_client_certificate") or any("validation_context" in name for name in held)
 
 
 def route_ref(matched: Matched) -> RouteRef | None:

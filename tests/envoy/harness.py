@@ -77,13 +77,13 @@ def http_request(
 ) -> Response:
     """One HTTP/1.1 request on a connection of its own; sends exactly the headers given, and Host.
 
-    With `tls` the connection is wrapped with that context and `sni` (the host without it). A connection that the server
-    ends raises what http.client raises (ConnectionError, RemoteDisconnected, ssl.SSLError).
+    With `tls` the connection is wrapped with that context and `sni`: the host without it, no server name if empty. A
+    connection that the server ends raises what http.client raises (ConnectionError, RemoteDisconnected, ssl.SSLError).
     """
     connection = http.client.HTTPConnection(address, port, timeout=timeout, source_address=(source, 0) if source else None)
     connection.connect()
     if tls is not None:
-        connection.sock = tls.wrap_socket(connection.sock, server_hostname=sni or host)
+        connection.sock = tls.wrap_socket(connection.sock, server_hostname=(host if sni is None else sni) or None)
     try:
         connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
         connection.putheader("Host", host if host is not None else f"{address}:{port}")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from meshgen.emit.envoy.names import outbound_cluster, sni_dnat_cluster
 from meshgen.emit.envoy.shared import once
 from meshgen.emit.envoy.traffic_policy import EffectivePolicy, effective_policy
 from meshgen.istio.destination_rule import DestinationRule, Subset
 from meshgen.istio.object import IstioObject
+from meshgen.istio.peer_authentication import PeerAuthentication
 from meshgen.mesh import Capture, Endpoint, Mesh, Port, Proxy, ProxyView, Resolution, Role, Service
 from meshgen.values import Protocol
 
@@ -95,7 +96,7 @@ def _of_port(
     *,
     sni_dnat: bool = False,
 ) -> Iterator[Target]:
-    endpoints = mesh.endpoints(service, port)
+    endpoints = _by_policy(mesh, mesh.endpoints(service, port))
     if sni_dnat:
         # What arrives is mesh TLS; an endpoint that does not terminate it could not read it.
         endpoints = tuple(endpoint for endpoint in endpoints if endpoint.mutual_tls)
@@ -111,6 +112,23 @@ def _of_port(
             endpoints=_of_subset(endpoints, subset),
             sni_dnat=sni_dnat,
         )
+
+
+def _by_policy(mesh: Mesh, endpoints: tuple[Endpoint, ...]) -> tuple[Endpoint, ...]:
+    """Sidecars that a PeerAuthentication has speak plaintext count as none (istiod's mTLS checker)."""
+    if not once(mesh, ("peers in plaintext",), None, lambda: _some_are_disabled(mesh)):
+        return endpoints
+
+    def is_plain(each: Endpoint) -> bool:
+        return each.mutual_tls and mesh.mutual_tls_mode(each.namespace, each.labels, each.port) == "DISABLE"
+
+    return tuple(replace(each, mutual_tls=False) if is_plain(each) else each for each in endpoints)
+
+
+def _some_are_disabled(mesh: Mesh) -> bool:
+    specs = [policy.spec for policy in mesh.of_kind(PeerAuthentication)]
+    modes = [mode for spec in specs for mode in (spec.mtls, *(spec.port_level_mtls or {}).values())]
+    return any(mode is not None and mode.mode == "DISABLE" for mode in modes)
 
 
 def _of_subset(endpoints: tuple[Endpoint, ...], subset: Subset | None) -> tuple[Endpoint, ...]:

@@ -75,7 +75,7 @@ def _answer_directly(walk: Walk, response: JsonObject, sent: HttpMessage) -> Dec
     if status == 201 or 300 <= status < 400:  # the router adds the request's own URL
         location = redirect_location({}, {}, sent)
         headers = (*headers, ("location", location))
-    shown = "" if sent.method == "HEAD" else text
+    shown = "" if sent.method == "HEAD" or status in (204, 304) else text
     answer = Answer(outcome=Outcome.DIRECT, status=status, body=shown, headers=headers, location=location)
     return _with_response_operations(walk, walk.decide(answer), None, sent)
 
@@ -177,11 +177,13 @@ def _upstream_request(
     for level in levels(walk, entry):
         changed = mutate(changed, level, "request", values)
     endpoint = upstream.endpoints[0].address if upstream and upstream.endpoints else ""
-    host = rewritten_host({**action, **(entry or {})}, replace(sent, headers=changed), endpoint)
+    asked = string(entry or {}, "host_rewrite_literal") or sent.host  # a split's own first, and then the route's
+    host = rewritten_host(action, replace(sent, headers=changed, host=asked), endpoint)
     if host != sent.host:
-        changed = (*changed, ("x-envoy-original-host", sent.host))
+        original = asked if host != asked else sent.host
+        changed = (*changed, ("x-envoy-original-host", original))
         if boolean(action, "append_x_forwarded_host"):
-            changed = (*changed, ("x-forwarded-host", sent.host))
+            changed = (*changed, ("x-forwarded-host", original))
     cluster = upstream.cluster if upstream else {}
     decision = replace(
         decision,
@@ -217,9 +219,11 @@ def _router_headers(decision: Decision, matched: Matched | None) -> list[tuple[s
 def answer_request(walk: Walk, answer: Answer) -> Decision:
     """The end of an HTTP request that a filter has answered: response operations of a forwarding route apply as well."""
     decision = walk.decide(answer)
-    if walk.message is None or walk.matched is None or "route" not in (walk.matched.route or {}):
+    if not answer.is_routed or walk.message is None or walk.matched is None or "route" not in (walk.matched.route or {}):
         return decision
-    return _with_response_operations(walk, decision, None, walk.message)
+    action = message(walk.matched.route or {}, "route")
+    entry, _ = _destination(walk, action, weights_of(action), walk.message)
+    return _with_response_operations(walk, decision, entry, walk.message)
 
 
 def _with_response_operations(walk: Walk, decision: Decision, entry: JsonObject | None, sent: HttpMessage) -> Decision:

@@ -10,6 +10,7 @@ from meshgen.trace.decision import Outcome
 from meshgen.trace.fields import boolean, integer, message, messages, string
 from meshgen.trace.message import HttpMessage
 from meshgen.trace.steps.grpc import is_grpc
+from meshgen.trace.steps.inline_headers import joined
 from meshgen.trace.steps.normalise import normalise_path
 from meshgen.trace.walk import Answer
 
@@ -91,7 +92,7 @@ def receive(walk: Walk) -> Answer | None:
     if failure is not None:
         walk.note("request", str(failure.status), "the request is not valid")
         return failure
-    headers = tuple((name.lower(), value) for name, value in request.headers)
+    headers = joined(tuple((name.lower(), value) for name, value in request.headers))
     received = HttpMessage(
         method=request.method,
         path=None if request.method == "CONNECT" else path,
@@ -171,13 +172,16 @@ def _cleaned(walk: Walk, received: HttpMessage) -> HttpMessage:
     is_inside = _is_internal(walk, received)
     is_edge = boolean(walk.manager, "use_remote_address")
     names = [*(_connection_headers(received)), *(() if is_inside else _INTERNAL)]
-    if received.header("te") != "trailers":
+    wants_trailers = "trailers" in [each.strip().lower() for each in (received.header("te") or "").split(",")]
+    if not wants_trailers:
         names.append("te")
     if is_edge and not is_inside:
         names += _EDGE
     if not _keeps_client_certificate(walk):
         names.append("x-forwarded-client-cert")
     cleaned = received.without(*names)
+    if wants_trailers:
+        cleaned = cleaned.with_header("te", "trailers")
     if is_inside:
         cleaned = cleaned.with_header("x-envoy-internal", "true")
     if is_edge and not is_inside:
@@ -209,7 +213,7 @@ def _keeps_client_certificate(walk: Walk) -> bool:
     details = string(walk.manager, "forward_client_cert_details", "SANITIZE")
     if details == "ALWAYS_FORWARD_ONLY":
         return True
-    return details in ("FORWARD_ONLY", "APPEND_FORWARD") and walk.has_tls and walk.request.has_certificate
+    return details in ("FORWARD_ONLY", "APPEND_FORWARD") and walk.has_certificate
 
 
 def _is_internal(walk: Walk, received: HttpMessage) -> bool:
@@ -242,7 +246,16 @@ def _remote_ip(walk: Walk, received: HttpMessage) -> str:
     hops = integer(walk.manager, "xff_num_trusted_hops")
     forwarded = _forwarded_for(received)
     place = hops if boolean(walk.manager, "use_remote_address") else hops + 1
-    return forwarded[-place] if 0 < place <= len(forwarded) else walk.request.source_ip
+    found = forwarded[-place] if 0 < place <= len(forwarded) else ""
+    return found if _is_address(found) else walk.request.source_ip
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _normalised(walk: Walk) -> Answer | None:

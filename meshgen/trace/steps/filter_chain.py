@@ -50,7 +50,7 @@ def _note_tls(walk: Walk, chain: JsonObject) -> None:
     name = f"server name `{request.server_name}`" if request.server_name else "no server name"
     if "transport_socket" not in chain:
         walk.note("tls", "passed on", name)
-    elif request.has_certificate:
+    elif walk.has_certificate:
         walk.note("tls", "mutual", f"the client is {f'`{request.principal}`' if request.principal else 'of no known identity'}")
     else:
         walk.note("tls", "terminated", name)

@@ -36,13 +36,24 @@ NAME = "envoy.filters.http.jwt_authn"
 _TOKEN = re.compile(r"[A-Za-z0-9\-_.]*")
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class _Place:
+    """Where tokens are looked for, in Envoy's order: all headers, then parameters, then cookies, each by name and prefix."""
+
+    rank: int
+    name: str
+    prefix: str = ""
+
+
+_HEADER, _PARAM, _COOKIE = range(3)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Found:
-    """A token at a place of the request; `kind` and `name` tell where, so that it can be removed."""
+    """A token at a place of the request, from where it can be removed."""
 
     token: Token | str
-    kind: str = ""  # header, param, cookie; empty for claims that the request brings along
-    name: str = ""
+    place: _Place | None = None  # None for claims that the request brings along
 
 
 def apply(walk: Walk, config: JsonObject) -> Answer | None:
@@ -63,7 +74,7 @@ def apply(walk: Walk, config: JsonObject) -> Answer | None:
         return None
     walk.note("jwt", "refused", status)
     error = "" if status == MISSING else ', error="invalid_token"'
-    realm = f"{sent.scheme}://{sent.host}{sent.bare_path}"
+    realm = f"{sent.scheme}://{sent.host}{sent.path}"
     headers = (("content-type", "text/plain"), ("www-authenticate", f'Bearer realm="{realm}"{error}'))
     code = 403 if status == WRONG_AUDIENCE else 401
     return Answer(outcome=Outcome.DENIED, status=code, body=status, headers=headers)
@@ -80,10 +91,9 @@ def _requirement(walk: Walk, config: JsonObject, sent: HttpMessage) -> JsonObjec
         if boolean(per_route[1], "disabled"):
             return None
         return message(config, "requirement_map", string(per_route[1], "requirement_name"))
-    has_certificate = walk.has_tls and walk.request.has_certificate
     for rule in messages(config, "rules"):
         match = message(rule, "match")
-        if why_not_route(match, sent, walk.metadata, has_certificate=has_certificate) is None:
+        if why_not_route(match, sent, walk.metadata, has_certificate=walk.has_certificate) is None:
             if "requirement_name" in rule:
                 return message(config, "requirement_map", string(rule, "requirement_name"))
             return message(rule, "requires") or None
@@ -181,12 +191,11 @@ class _Verifier:
 
     def _extract(self, names: tuple[str, ...]) -> Iterable[_Found]:
         sent = self.walk.message
-        seen: set[tuple[str, str]] = set()
-        for name in names:
-            for kind, place, raw in _places(self.providers[name], sent) if sent else ():
-                if (kind, place) not in seen:
-                    seen.add((kind, place))
-                    yield _Found(token=parse_token(raw), kind=kind, name=place)
+        places = {place for name in names for place in _places(self.providers[name])}
+        for place in sorted(places):
+            raw = _raw_at(place, sent) if sent else None
+            if raw is not None:
+                yield _Found(token=parse_token(raw), place=place)
         issuers = {string(self.providers[name], "issuer") for name in names}
         known = {string(provider, "issuer") for provider in self.providers.values()}
         for issuer, payload in sorted(self.walk.request.claims.items()):
@@ -238,23 +247,27 @@ def _has_places(provider: JsonObject) -> bool:
     return any(provider.get(field) for field in ("from_headers", "from_params", "from_cookies"))
 
 
-def _places(provider: JsonObject, sent: HttpMessage) -> list[tuple[str, str, str]]:
-    """Kind, name and raw token of what stands where a provider looks: Bearer and `access_token` unless it says."""
-    headers = messages(provider, "from_headers")
-    params = strings(provider, "from_params")
+def _places(provider: JsonObject) -> list[_Place]:
+    """Where a provider looks: Bearer and `access_token` unless it says."""
     if not _has_places(provider):
-        headers, params = [{"name": "Authorization", "value_prefix": "Bearer "}], ["access_token"]
-    found: list[tuple[str, str, str]] = []
-    for each in headers:
-        name, prefix = string(each, "name").lower(), string(each, "value_prefix")
-        value = sent.header(name)
-        if value is not None and prefix in value:
-            match = _TOKEN.match(value.partition(prefix)[2] if prefix else value)
-            found.append(("header", name, match.group() if match else ""))
-    found += [("param", name, value) for name in params for value in sent.query_values(name)[:1]]
-    cookies = _cookies(sent)
-    found += [("cookie", name, cookies[name]) for name in strings(provider, "from_cookies") if name in cookies]
-    return found
+        return [_Place(_HEADER, "authorization", "Bearer "), _Place(_PARAM, "access_token")]
+    headers = [(string(each, "name").lower(), string(each, "value_prefix")) for each in messages(provider, "from_headers")]
+    found = [_Place(_HEADER, name, prefix) for name, prefix in headers]
+    found += [_Place(_PARAM, name) for name in strings(provider, "from_params")]
+    return [*found, *(_Place(_COOKIE, name) for name in strings(provider, "from_cookies"))]
+
+
+def _raw_at(place: _Place, sent: HttpMessage) -> str | None:
+    """What stands there; after a prefix only the characters that tokens have, without one the whole value."""
+    if place.rank == _COOKIE:
+        return _cookies(sent).get(place.name)
+    if place.rank == _PARAM:
+        return next(iter(sent.query_values(place.name)), None)
+    value = sent.header(place.name)
+    if value is None or place.prefix not in value:
+        return None
+    match = _TOKEN.match(value.partition(place.prefix)[2]) if place.prefix else None
+    return match.group() if match else value
 
 
 def _cookies(sent: HttpMessage) -> dict[str, str]:
@@ -264,23 +277,18 @@ def _cookies(sent: HttpMessage) -> dict[str, str]:
 
 def _is_at(provider: JsonObject, found: _Found) -> bool:
     """Whether a provider looks at the place where a token was found."""
-    if not found.kind:
-        return True
-    if not _has_places(provider):
-        return (found.kind, found.name) in (("header", "authorization"), ("param", "access_token"))
-    if found.kind == "header":
-        return any(string(each, "name").lower() == found.name for each in messages(provider, "from_headers"))
-    return found.name in strings(provider, f"from_{found.kind}s")
+    return found.place is None or found.place in _places(provider)
 
 
 def _without_token(sent: HttpMessage, found: _Found) -> HttpMessage:
     """The request without the token, in header or query; a token in a cookie stays."""
-    if found.kind == "header":
-        return sent.without(found.name)
-    if found.kind != "param" or sent.path is None:
+    place = found.place
+    if place is not None and place.rank == _HEADER:
+        return sent.without(place.name)
+    if place is None or place.rank != _PARAM or sent.path is None:
         return sent
     path, _, query = sent.path.partition("?")
-    kept = "&".join(item for item in query.split("&") if item.partition("=")[0] != found.name)
+    kept = "&".join(item for item in query.split("&") if item.partition("=")[0] != place.name)
     return replace(sent, path=f"{path}?{kept}" if kept else path)
 
 

@@ -116,10 +116,9 @@ def _why_not_authenticated(walk: Walk, matcher: JsonObject) -> str | None:
     """By the client certificate that this proxy has verified: its URI, or an empty subject where it has none."""
     if not walk.has_tls:
         return "the caller speaks plaintext, so nobody knows who it is"
-    request = walk.request
     if "principal_name" not in matcher:
-        return None if request.has_certificate else "the caller presents no certificate"
-    principal = request.principal if request.has_certificate else ""
+        return None if walk.has_certificate else "the caller presents no certificate"
+    principal = walk.request.principal if walk.has_certificate else ""
     wanted = message(matcher, "principal_name")
     failure = why_not_string(wanted, f"spiffe://{principal}" if principal else "")
     if failure is None:

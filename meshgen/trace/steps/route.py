@@ -63,10 +63,9 @@ def _requires_tls(host: JsonObject, sent: HttpMessage) -> bool:
 
 def _first_match(walk: Walk, route_config: JsonObject, host: JsonObject, sent: HttpMessage) -> Matched:
     nearly: list[tuple[str, str]] = []
-    has_certificate = walk.has_tls and walk.request.has_certificate
     for index, route in enumerate(messages(host, "routes")):
         match = message(route, "match")
-        failure = why_not_route(match, sent, walk.metadata, has_certificate=has_certificate)
+        failure = why_not_route(match, sent, walk.metadata, has_certificate=walk.has_certificate)
         failure = failure or _why_not_fraction(match)
         name = string(route, "name") or f"#{index}"
         if failure is None:
