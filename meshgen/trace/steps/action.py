@@ -179,11 +179,10 @@ def _upstream_request(
     endpoint = upstream.endpoints[0].address if upstream and upstream.endpoints else ""
     asked = string(entry or {}, "host_rewrite_literal") or sent.host  # a split's own first, and then the route's
     host = rewritten_host(action, replace(sent, headers=changed, host=asked), endpoint)
-    if host != sent.host:
-        original = asked if host != asked else sent.host
-        changed = (*changed, ("x-envoy-original-host", original))
+    if host != asked:
+        changed = (*changed, ("x-envoy-original-host", asked))
         if boolean(action, "append_x_forwarded_host"):
-            changed = (*changed, ("x-forwarded-host", original))
+            changed = (*changed, ("x-forwarded-host", asked))
     cluster = upstream.cluster if upstream else {}
     decision = replace(
         decision,

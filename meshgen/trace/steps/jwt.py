@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from meshgen.trace.walk import Walk
 
 NAME = "envoy.filters.http.jwt_authn"
+_LONGEST_PATH = 256  # of a realm
 _TOKEN = re.compile(r"[A-Za-z0-9\-_.]*")
 
 
@@ -74,7 +75,8 @@ def apply(walk: Walk, config: JsonObject) -> Answer | None:
         return None
     walk.note("jwt", "refused", status)
     error = "" if status == MISSING else ', error="invalid_token"'
-    realm = f"{sent.scheme}://{sent.host}{sent.path}"
+    path = sent.header("x-envoy-original-path") or sent.path or ""
+    realm = f"{sent.scheme}://{sent.host}{path[:_LONGEST_PATH]}"
     headers = (("content-type", "text/plain"), ("www-authenticate", f'Bearer realm="{realm}"{error}'))
     code = 403 if status == WRONG_AUDIENCE else 401
     return Answer(outcome=Outcome.DENIED, status=code, body=status, headers=headers)
@@ -299,7 +301,7 @@ def _encoded_payload(token: Token) -> str:
 
 
 def _claim_text(payload: JsonObject, name: str) -> str:
-    """A claim as a header value; nested claims are named with dots, other than text, numbers and booleans is nothing."""
+    """A claim as a header value; nested claims are named with dots, and lists and objects are base64 of their JSON."""
     value: JsonValue = payload.get(name)
     if value is None:
         value = payload
@@ -309,6 +311,8 @@ def _claim_text(payload: JsonObject, name: str) -> str:
         return "true" if value else "false"
     if isinstance(value, float):
         return str(int(value)) if value.is_integer() else f"{value:.6f}"
+    if isinstance(value, (list, dict)):
+        return base64.b64encode(json.dumps(value, separators=(",", ":")).encode()).decode()
     return str(value) if isinstance(value, (str, int)) else ""
 
 
