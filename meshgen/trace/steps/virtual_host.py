@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from meshgen.trace.fields import string
-from meshgen.trace.steps.arrival import split_port
 
 if TYPE_CHECKING:
     from meshgen.json import JsonObject
@@ -20,7 +19,7 @@ def choose_virtual_host(walk: Walk, route_config: JsonObject, host: str) -> Json
     table = walk.config.virtual_hosts(route_config)
     lowered = host.lower()
     if table.ignores_port:
-        lowered = split_port(lowered)[0]
+        lowered = _without_port(lowered)
     matching = list(table.matching(lowered))
     if not matching:
         walk.note("virtual host", "", f"no domain matches `{lowered}`", _near_domains(table, lowered))
@@ -30,6 +29,12 @@ def choose_virtual_host(walk: Walk, route_config: JsonObject, host: str) -> Json
     nearly = tuple((name, f"`{domain}` is more specific than `{other}`") for name, other in others)
     walk.note("virtual host", string(table.hosts[index], "name"), f"domain `{domain}`", nearly)
     return table.hosts[index]
+
+
+def _without_port(host: str) -> str:
+    """What stands before the last colon, whatever stands behind it; the colons of an IPv6 address in brackets are none."""
+    name, colon, rest = host.rpartition(":")
+    return name if colon and "]" not in rest else host
 
 
 def _near_domains(table: VirtualHosts, host: str) -> tuple[tuple[str, str], ...]:
