@@ -31,6 +31,16 @@ writes as many files, in one process with the collector off, without Python's st
 Files are in memory where the machine has room there (`/dev/shm`), so that no disk is measured.
 """
 
+SNAPSHOTS = "Envoy's configuration"
+
+ABOUT_SNAPSHOTS = """\
+`python benchmarks/run.py --only envoy` writes this part. {machine}
+
+The workload's services stand behind a gateway each, with two endpoints and two subsets, and no Sidecar but the first's. The floor
+serialises what was made with orjson, in the same round and process. Each round links the mesh anew, so the first proxy also pays
+for all indexes; *another* proxy is one more of the same mesh. Median over {rounds} rounds.
+"""
+
 VERDICTS = {True: "met", False: "**missed**"}
 
 
@@ -50,8 +60,22 @@ class Row:
         return (self.name, _number(self.value), "" if self.goal is None else f"≤ {self.goal:g}", verdict, self.note)
 
 
+def with_section(text: str, title: str, body: str) -> str:
+    """A page with this section in the place of the one of that title, or at its end."""
+    heading = f"\n## {title}\n"
+    before, _, rest = text.partition(heading)
+    _, mark, after = rest.partition("\n## ")
+    return f"{before.rstrip()}\n{heading}\n{body.strip()}\n{mark and mark + after}"
+
+
+def snapshots_section(rows: list[Row], rounds: int) -> str:
+    """The part of the page about Envoy's configuration."""
+    introduction = ABOUT_SNAPSHOTS.format(machine=machine(None).replace("; no Helm", ""), rounds=rounds)
+    return "\n".join((introduction, table(("what", "figure", "goal", "", "note"), [row.cells for row in rows])))
+
+
 def page(rows: list[Row], stages: Stages, helm: Path | None, repeats: int) -> str:
-    """The whole page."""
+    """The whole page but the part about Envoy's configuration."""
     sizes = sorted({size for shares in stages.values() for size in shares})
     shares = [(name, *(_share(by_size[size], counted=name != "import") for size in sizes)) for name, by_size in stages.items()]
     introduction = INTRODUCTION.format(repeats=repeats, start_repeats=3 * repeats, machine=machine(helm))

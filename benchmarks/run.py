@@ -1,7 +1,8 @@
 """Measures meshgen against its goals, as ratios in one run: `make bench`, or `python benchmarks/run.py [--quick] [--repeats N]`.
 
 Every ratio is the median over rounds in which all contenders run once, one after the other. The full run takes some minutes and
-writes docs/benchmarks.md; `--quick` leaves 10,000 services out and only prints.
+writes docs/benchmarks.md; `--quick` leaves 10,000 services out and only prints. `--only envoy` measures Envoy's configuration
+alone, and writes that part of the page.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ import orjson
 import yaml_rs
 from helm import find_helm
 from measure import Contender, Run, interleave, median, ratio, run, seconds
-from page import Row, Stages, page
-from workload import write_chart, write_project
+from page import SNAPSHOTS, Row, Stages, page, snapshots_section, with_section
+from workload import write_chart, write_project, write_proxies
 
 HERE = Path(__file__).resolve().parent
 STOREFRONT = HERE.parent / "examples" / "storefront"
@@ -210,6 +211,44 @@ def rows_of_start(runs: dict[str, list[Run]]) -> list[Row]:
     return rows
 
 
+def measure_snapshots(directory: Path, services: int, rounds: int) -> str:
+    """The page's part about Envoy's configuration."""
+    project = directory / f"proxies-{services}"
+    write_proxies(project, services)
+    script = (PYTHON, str(HERE / "snapshots.py"), str(project))
+    # Memory in a process of its own: what earlier rounds gave back would be used again.
+    costs, memory = (
+        orjson.loads(run(Contender(command=(*script, str(number)), directory=directory), capture=True).output)
+        for number in (rounds, 0)
+    )
+    return snapshots_section(rows_of_snapshots(services, costs, memory), rounds)
+
+
+def rows_of_snapshots(services: int, costs: dict[str, list[dict[str, float]]], memory: dict[str, float]) -> list[Row]:
+    """What each kind of proxy costs, beside the floor, and what many cost together."""
+    texts = {
+        "gateway": "a gateway",
+        "scoped": "a scoped sidecar, the first proxy of all",
+        "again": "a scoped sidecar after another proxy",
+        "unscoped": "a sidecar that nothing scopes, the first",
+        "neighbour": "another one of its namespace",
+        "namespace": "one of another namespace",
+    }
+    rows = []
+    for name, text in texts.items():
+        spent, floor, sizes = ([each[part] for each in costs[name]] for part in ("emit", "floor", "bytes"))
+        note = (
+            f"{median(spent) * 1000:,.1f} ms against {median(floor) * 1000:,.2f} ms for {sizes[0] / (1 << 20):,.2f} MiB of JSON"
+        )
+        rows.append(Row(f"{services:,} services: {text} / floor", ratio(spent, floor), None, note))
+    kept = f"{memory['proxies']:,.0f} unscoped sidecars of as many namespaces but one, all kept"
+    note = f"{memory['first']:,.0f} MiB for the first, {memory['further']:,.1f} MiB for each further one; {kept}"
+    rows.append(Row("memory of a further unscoped sidecar / of the first", memory["further"] / memory["first"], 0.05, note))
+    note = f"{memory['named']:,.0f} clusters named by their snapshots, {memory['made']:,.0f} made"
+    rows.append(Row("clusters made / clusters named by these snapshots", memory["made"] / memory["named"], None, note))
+    return rows
+
+
 def stages_of(sizes: list[Size]) -> Stages:
     """The share of each stage in the process's time, by size."""
     names = list(sizes[0].stages[0])
@@ -226,7 +265,16 @@ def main() -> int:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--quick", action="store_true", help="100 and 1,000 services, fewer repeats, nothing kept")
     arguments.add_argument("--repeats", type=int, help="rounds of each measurement (default 5)")
+    arguments.add_argument("--only", choices=["envoy"], help="only the part about Envoy's configuration")
     given = arguments.parse_args()
+    services = 1000 if given.quick else 10_000
+    if given.only == "envoy":
+        with tempfile.TemporaryDirectory(prefix="meshgen-bench-", dir=scratch_place()) as scratch:
+            part = measure_snapshots(Path(scratch), services, given.repeats or 3)
+        print(part)
+        if not given.quick:
+            PAGE.write_text(with_section(PAGE.read_text(), SNAPSHOTS, part))
+        return 0
     repeats = given.repeats or (3 if given.quick else 5)
     helm = find_helm()
     if helm is None:
@@ -238,8 +286,9 @@ def main() -> int:
         start = measure_start(directory, 3 * repeats)
         sizes = [measure_size(services, helm, directory, repeats) for services in (100, 1000, *([] if given.quick else [10_000]))]
         edits = measure_edit(directory, repeats)
+        part = measure_snapshots(directory, services, given.repeats or 3)
     rows = [*rows_of_sizes(sizes), *rows_of_edits(edits), *rows_of_start(start)]
-    text = page(rows, stages_of(sizes), helm, repeats)
+    text = with_section(page(rows, stages_of(sizes), helm, repeats), SNAPSHOTS, part)
     print(text)
     if not given.quick:
         PAGE.write_text(text)

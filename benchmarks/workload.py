@@ -85,6 +85,56 @@ def write_project(directory: Path, count: int) -> None:
         (sources / f"svc-{number}.yaml").write_text(service_text(number, count))
 
 
+EDGE = """\
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: edge, namespace: edge}
+spec:
+  selector: {istio: edge}
+  servers:
+  - port: {number: 80, name: http, protocol: HTTP}
+    hosts: ["*/*.example.com"]
+"""
+
+BEHIND = """\
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: edge-NUMBER, namespace: ns-SPACE}
+spec:
+  hosts: [svc-NUMBER.example.com]
+  gateways: [edge/edge]
+  http:
+  - match: [{uri: {prefix: /api/}}]
+    route:
+    - {destination: {host: svc-NUMBER.ns-SPACE.svc.cluster.local, subset: v1}, weight: 90}
+    - {destination: {host: svc-NUMBER.ns-SPACE.svc.cluster.local, subset: v2}, weight: 10}
+  - route: [{destination: {host: svc-NUMBER.ns-SPACE.svc.cluster.local}}]
+---
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: {name: svc-NUMBER-a, namespace: ns-SPACE, labels: {kubernetes.io/service-name: svc-NUMBER}}
+addressType: IPv4
+ports: [{name: http-80, port: 80}]
+endpoints: [{addresses: [10.A.B.1]}, {addresses: [10.A.B.2]}]
+"""
+
+
+def write_proxies(directory: Path, count: int) -> None:
+    """A project of `count` services for the Envoy backend: behind a gateway each, with endpoints, and only the first scoped."""
+    sources = directory / "mesh"
+    sources.mkdir(parents=True, exist_ok=True)
+    (directory / "meshgen.yaml").write_text(PROJECT)
+    (sources / "edge.yaml").write_text(EDGE)
+    for number in range(count):
+        text = service_text(number, count)
+        if number:
+            text = "".join(line for line in text.splitlines(keepends=True) if not line.startswith("  calls: "))
+        behind = BEHIND.replace("NUMBER", str(number)).replace("SPACE", str(number // 100))
+        behind = behind.replace("10.A.B", f"10.{number >> 8}.{number & 255}")
+        (sources / f"svc-{number}.yaml").write_text(text + behind)
+
+
 CHART = """\
 apiVersion: v2
 name: bench

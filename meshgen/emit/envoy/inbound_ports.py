@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from meshgen.emit.envoy.shared import once
 from meshgen.istio.object import IstioObject
 from meshgen.istio.peer_authentication import PeerAuthentication
 from meshgen.istio.shared import ServerTLSSettings
@@ -68,11 +69,19 @@ def _ingress(view: ProxyView, sidecar: IstioObject[Sidecar], index: int, listene
 
 def port_level_ports(mesh: Mesh, proxy: Proxy) -> tuple[int, ...]:
     """Ports that a PeerAuthentication of this workload speaks of, in order."""
+    policies = once(mesh, ("port level",), None, lambda: _with_port_level(mesh)).get(proxy.namespace, ())
     found: set[int] = set()
-    for policy in mesh.of_kind(PeerAuthentication):
+    for policy in policies:
         selector = policy.spec.selector.match_labels if policy.spec.selector else None
-        if not selector or policy.namespace != proxy.namespace:
-            continue
-        if all(proxy.labels.get(key) == value for key, value in selector.items()):
+        if selector and all(proxy.labels.get(key) == value for key, value in selector.items()):
             found.update(int(port) for port in policy.spec.port_level_mtls or {})
     return tuple(sorted(found))
+
+
+def _with_port_level(mesh: Mesh) -> dict[str, list[IstioObject[PeerAuthentication]]]:
+    """The PeerAuthentications that speak of ports, by namespace."""
+    found: dict[str, list[IstioObject[PeerAuthentication]]] = {}
+    for policy in mesh.of_kind(PeerAuthentication):
+        if policy.spec.port_level_mtls:
+            found.setdefault(policy.namespace, []).append(policy)
+    return found

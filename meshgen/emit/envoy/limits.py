@@ -20,6 +20,7 @@ from meshgen.diagnostics.catalogue.extension import TAP_WITHOUT_ADMIN
 from meshgen.diagnostics.origin import render_path
 from meshgen.emit.envoy.bootstrap import DEFAULTS, BootstrapOptions, dns_stand_in
 from meshgen.emit.envoy.delivery import Delivery
+from meshgen.emit.envoy.shared import once
 from meshgen.emit.envoy.targets import Target, targets
 from meshgen.istio.destination_rule import PortTrafficPolicy, TrafficPolicy
 from meshgen.istio.networks import NETWORK_LABEL
@@ -46,10 +47,14 @@ def cluster_limits(mesh: Mesh) -> tuple[Diagnostic, ...]:
     return (FIELD_NOT_CARRIED.at(networks.origin, message, help=hint),)
 
 
+def _behind_gateways(mesh: Mesh) -> frozenset[str]:
+    labelled = (service.labels[NETWORK_LABEL] for service in mesh.services if NETWORK_LABEL in service.labels)
+    return mesh.networks.behind_gateways.union(labelled)
+
+
 def network_limits(mesh: Mesh, view: ProxyView) -> Iterator[Diagnostic]:
     """Endpoints on a network that istiod reaches through its east-west gateway: Envoy gets their own addresses."""
-    labelled = {service.labels[NETWORK_LABEL] for service in mesh.services if NETWORK_LABEL in service.labels}
-    gateways = labelled | mesh.networks.behind_gateways
+    gateways = once(mesh, ("networks behind gateways",), None, lambda: _behind_gateways(mesh))
     if not gateways:
         return
     own = view.proxy.network or mesh.networks.own

@@ -10,6 +10,7 @@ from typing import Final
 
 from meshgen.diagnostics import Diagnostic
 from meshgen.diagnostics.catalogue.backend import FIELD_NOT_CARRIED
+from meshgen.emit.envoy.shared import once
 from meshgen.istio.mesh_defaults import beyond_defaults
 from meshgen.mesh import Mesh, ProxyView
 
@@ -58,7 +59,7 @@ REPORTED: Final[Mapping[str, frozenset[str]]] = {
 
 def mesh_limits(mesh: Mesh, view: ProxyView) -> Iterator[Diagnostic]:
     """The settings that mean something for this proxy and are left out, in one finding."""
-    said = beyond_defaults(mesh.config)
+    said = once(mesh, ("beyond defaults",), None, lambda: beyond_defaults(mesh.config))
     left = [name for name in said if name in REPORTED["MeshConfig"]]
     proxy = said.get("defaultConfig")
     left += [f"defaultConfig.{name}" for name in proxy if name in REPORTED["ProxyConfig"]] if isinstance(proxy, dict) else []
