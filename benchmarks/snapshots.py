@@ -2,7 +2,7 @@
 
 A round links the mesh anew, so that nothing is shared yet, makes one gateway's, one scoped sidecar's and some unscoped sidecars'
 snapshots, and serialises each with orjson right after it: that is the floor. Without rounds the snapshots of an unscoped sidecar
-of every namespace are made and kept, and the memory is looked at.
+of every namespace are made and kept, and of each the memory is added up that those before it do not hold.
 """
 
 from __future__ import annotations
@@ -43,12 +43,6 @@ def fresh(result: Result) -> Mesh:
     return link(result.mesh.objects, result.mesh.facts, result.mesh.config, result.mesh.networks)
 
 
-def memory() -> float:
-    """What the process has in memory now, in MiB."""
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / (1 << 20)
-
-
 def chosen(result: Result) -> tuple[Proxy, Proxy, list[Proxy]]:
     """The gateway, the scoped sidecar, and an unscoped one of each namespace but two of the first."""
     gateway = next(proxy for proxy in result.proxies if proxy.role is Role.GATEWAY)
@@ -82,10 +76,10 @@ def in_time(
         found["scoped"].append(cost(fresh(result), scoped))
         mesh = fresh(result)
         found["gateway"].append(cost(mesh, gateway))
-        found["again"].append(cost(mesh, scoped))
         mesh = fresh(result)
         for name, proxy in zip(("unscoped", "neighbour", "namespace"), unscoped, strict=False):
             found[name].append(cost(mesh, proxy))
+        found["again"].append(cost(mesh, scoped))
         del mesh
         gc.collect()
     return found
@@ -93,19 +87,35 @@ def in_time(
 
 def in_memory(result: Result, unscoped: list[Proxy]) -> dict[str, float]:
     """What many unscoped sidecars' snapshots take together, and how many clusters were made for them."""
-    mesh = result.mesh
     kept: list[Snapshot] = []
-    marks = [memory()]
+    seen: dict[int, object] = {}
+    sizes = []
     for proxy in unscoped:
-        kept.append(emit_envoy(mesh, proxy)[0])
-        marks.append(memory())
+        kept.append(emit_envoy(result.mesh, proxy)[0])
+        sizes.append(new_bytes(values(kept[-1]), seen) / (1 << 20))
     return {
         "proxies": len(kept),
-        "first": marks[1] - marks[0],
-        "further": (marks[-1] - marks[1]) / max(len(kept) - 1, 1),
+        "first": sizes[0],
+        "further": sum(sizes[1:]) / max(len(sizes) - 1, 1),
         "named": sum(len(snapshot.clusters) for snapshot in kept),
         "made": len({id(cluster) for snapshot in kept for cluster in snapshot.clusters}),
     }
+
+
+def new_bytes(value: object, seen: dict[int, object]) -> int:
+    """The memory of all that a value holds and that was not seen yet."""
+    total, left = 0, [value]
+    while left:
+        each = left.pop()
+        if id(each) in seen:
+            continue
+        seen[id(each)] = each
+        total += sys.getsizeof(each)
+        if isinstance(each, dict):
+            left += [*each.keys(), *each.values()]
+        elif isinstance(each, list | tuple):
+            left += each
+    return total
 
 
 if __name__ == "__main__":

@@ -37,6 +37,7 @@ from meshgen.mesh.proxy import Proxy, Role
 from meshgen.mesh.registry import build_services
 from meshgen.mesh.scope import (
     Scope,
+    Seen,
     SidecarIndex,
     destination_ports,
     listener_scope,
@@ -115,6 +116,7 @@ class Mesh:
             self._exported_services.add(service, service.namespace, service.export_to)
         self._scopes: dict[tuple[str, tuple[str, str] | None], tuple[tuple[Scope, ...], tuple[Service, ...]]] = {}
         self._visible: dict[str, tuple[Service, ...]] = {}
+        self._seen: dict[str, tuple[Seen[Service], Seen[IstioObject[VirtualService]]]] = {}
 
     def of_kind(self, spec: type[S]) -> Sequence[IstioObject[S]]:
         """All objects of one kind, by the type of its spec, in the order of the sources."""
@@ -327,12 +329,22 @@ class Mesh:
         if sidecar is None:
             scope = whole_scope(services, routes)
             return (scope,), scope.services
-        real = tuple(service for service in services if service.resolution is not Resolution.ALIAS)
+        real, seen = self._seen_by(namespace, services, routes)
         if not sidecar.spec.egress:
-            scopes: tuple[Scope, ...] = (whole_scope(real, routes),)
+            scopes: tuple[Scope, ...] = (whole_scope(real.all, routes),)
         else:
-            scopes = tuple(listener_scope(listener, namespace, real, routes) for listener in sidecar.spec.egress)
+            scopes = tuple(listener_scope(listener, namespace, real, seen) for listener in sidecar.spec.egress)
         return scopes, unite_by_host(self._imported(scopes, namespace))
+
+    def _seen_by(
+        self, namespace: str, services: Sequence[Service], routes: Sequence[IstioObject[VirtualService]]
+    ) -> tuple[Seen[Service], Seen[IstioObject[VirtualService]]]:
+        """What a namespace sees, for all of its Sidecars."""
+        found = self._seen.get(namespace)
+        if found is None:
+            real = [service for service in services if service.resolution is not Resolution.ALIAS]
+            found = self._seen[namespace] = Seen.of(real), Seen.of(routes)
+        return found
 
     def _imported(self, scopes: tuple[Scope, ...], namespace: str) -> Iterator[Service]:
         """Services of the listeners, and after each listener's the destinations of its virtual services."""

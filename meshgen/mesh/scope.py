@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Generic, TypeVar
 
 from meshgen.istio.hosts import overlaps, subset_of
 from meshgen.istio.object import IstioObject
@@ -15,6 +16,8 @@ from meshgen.istio.virtual_service import VirtualService
 from meshgen.mesh.names import destinations_of
 from meshgen.mesh.selection import SelectorIndex
 from meshgen.mesh.service import Port, Resolution, Service
+
+T = TypeVar("T", Service, IstioObject[VirtualService])
 
 _ALL = "*"
 _NOTHING = "~"
@@ -56,6 +59,30 @@ class SidecarIndex:
         return selecting[0] if selecting else self._defaults.get(namespace) or self._defaults.get(self._root)
 
 
+@dataclass(frozen=True, slots=True)
+class Seen(Generic[T]):
+    """What a namespace sees of one kind, so that a listener that names namespaces looks at no other."""
+
+    all: tuple[T, ...]
+    _by_owner: Mapping[str, list[tuple[int, T]]]  # each with its place among all
+
+    @classmethod
+    def of(cls, found: Sequence[T]) -> Seen[T]:
+        """By the namespaces that own it."""
+        by_owner: dict[str, list[tuple[int, T]]] = {}
+        for place, each in enumerate(found):
+            by_owner.setdefault(each.namespace, []).append((place, each))
+        return cls(tuple(found), by_owner)
+
+    def owned_by(self, owners: Iterable[str]) -> Iterable[T]:
+        """What these namespaces own, in the order of all; everything for `*`."""
+        wanted = frozenset(owners)
+        if _ALL in wanted:
+            return self.all
+        found = [entry for owner in wanted for entry in self._by_owner.get(owner, ())]
+        return [each for _, each in sorted(found, key=lambda entry: entry[0])]
+
+
 def whole_scope(services: Iterable[Service], virtual_services: tuple[IstioObject[VirtualService], ...]) -> Scope:
     """The scope of a proxy without a Sidecar resource: all that its namespace sees."""
     return Scope(port=None, bind="", services=unite_by_host(services), virtual_services=virtual_services)
@@ -64,8 +91,8 @@ def whole_scope(services: Iterable[Service], virtual_services: tuple[IstioObject
 def listener_scope(
     listener: IstioEgressListener,
     namespace: str,
-    services: Sequence[Service],
-    virtual_services: Sequence[IstioObject[VirtualService]],
+    services: Seen[Service],
+    virtual_services: Seen[IstioObject[VirtualService]],
 ) -> Scope:
     """The scope of one egress listener; `services` and `virtual_services` are what the namespace sees."""
     hosts = _hosts_by_namespace(listener.hosts, namespace)
@@ -75,8 +102,8 @@ def listener_scope(
     return Scope(
         port=port,
         bind=listener.bind or "",
-        services=_one_namespace_each(_imported(hosts, services, wanted), namespace),
-        virtual_services=tuple(found for found in virtual_services if _imports_routes(hosts, found)),
+        services=_one_namespace_each(_imported(hosts, services.owned_by(hosts), wanted), namespace),
+        virtual_services=tuple(found for found in virtual_services.owned_by(hosts) if _imports_routes(hosts, found)),
     )
 
 
