@@ -11,9 +11,8 @@ from meshgen.diff.content import content
 from meshgen.diff.predicates import Example, example_of_route, examples_of_permission
 from meshgen.json import JsonObject
 from meshgen.trace import Capture, EnvoyConfig, Request
-from meshgen.trace.config import HTTP_CONNECTION_MANAGER, network_filters
+from meshgen.trace.config import HTTP_CONNECTION_MANAGER, network_filters, restores_destination
 from meshgen.trace.fields import boolean, integer, message, messages, string, strings, typed_config
-from meshgen.trace.steps.listener import has_listener_filter
 
 _RBAC = "envoy.extensions.filters.http.rbac.v3.RBAC"
 ANY_PORT = 1  # stands for the ports of a workload that no chain names; 15006 itself leads nowhere
@@ -110,7 +109,7 @@ def _connection(listener: JsonObject, chain: JsonObject) -> Request:
 
 def _capture(listener: JsonObject) -> Capture:
     if string(listener, "traffic_direction") == "INBOUND":
-        restores = boolean(listener, "use_original_dst") or has_listener_filter(listener, "original_dst.v3.OriginalDst")
+        restores = restores_destination(listener)
         return Capture.INBOUND if restores else Capture.NONE
     captured = boolean(listener, "use_original_dst") or not boolean(listener, "bind_to_port", default=True)
     return Capture.OUTBOUND if captured else Capture.NONE

@@ -106,6 +106,18 @@ class EnvoyConfig:
                     found.setdefault(port, []).append((address, name))
         return {port: tuple(sorted(entries, key=lambda e: e[0] in WILDCARDS)) for port, entries in found.items()}
 
+    @cached_property
+    def capturing(self) -> dict[str, str]:
+        """The listener that redirected connections arrive at, by direction.
+
+        iptables sends them to one that has a socket and restores their destination.
+        """
+        found: dict[str, str] = {}
+        for name, listener in self.listeners.items():
+            if restores_destination(listener) and boolean(listener, "bind_to_port", default=True):
+                found.setdefault(string(listener, "traffic_direction", "OUTBOUND"), name)
+        return found
+
     def chains(self, listener: JsonObject) -> FilterChains:
         """The filter chains of a listener, prepared once."""
         table = self._chains.get(id(listener))
@@ -123,6 +135,12 @@ class EnvoyConfig:
 
 _FRAGMENT_GUARD = "envoy.reloadable_features.http_reject_path_with_fragment"
 WILDCARDS = frozenset({"0.0.0.0", "::"})  # noqa: S104 - the addresses that listeners match any address with
+
+
+def restores_destination(listener: JsonObject) -> bool:
+    """Whether a listener gives redirected connections their destination back."""
+    filters = (typed_config(entry)[0] for entry in messages(listener, "listener_filters"))
+    return boolean(listener, "use_original_dst") or any(kind.endswith("original_dst.v3.OriginalDst") for kind in filters)
 
 
 def _by_name(resources: Iterable[JsonObject], key: str = "name") -> dict[str, JsonObject]:

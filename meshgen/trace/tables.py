@@ -44,18 +44,52 @@ class ChainMatch:
 
 @dataclass(frozen=True, slots=True)
 class FilterChains:
-    """The filter chains of a listener, its default one, and whether Envoy must look into TLS for their matches."""
+    """The filter chains of a listener, its default one, and whether Envoy must look into TLS for their matches.
+
+    `criteria` are the fields of `ChainMatch` that any chain uses; what no chain asks for narrows nothing down. `by_server_name`
+    are the chains of each server name, and of none under "".
+    """
 
     chains: tuple[ChainMatch, ...]
     default: JsonObject | None
     needs_tls_inspector: bool
+    criteria: frozenset[str]
+    by_server_name: dict[str, tuple[ChainMatch, ...]]
 
     @classmethod
     def of(cls, listener: JsonObject) -> FilterChains:
         """Read a listener."""
         chains = tuple(_chain_match(chain) for chain in messages(listener, "filter_chains"))
         default = message(listener, "default_filter_chain")
-        return cls(chains, default or None, any(_needs_tls_inspector(chain) for chain in chains))
+        named: dict[str, list[ChainMatch]] = {}
+        for chain in chains:
+            for name in chain.server_names or ("",):
+                named.setdefault(name, []).append(chain)
+        return cls(
+            chains,
+            default or None,
+            any(_needs_tls_inspector(chain) for chain in chains),
+            frozenset(name for name in _CRITERIA if any(_asks(chain, name) for chain in chains)),
+            {name: tuple(held) for name, held in named.items()},
+        )
+
+
+_CRITERIA = (
+    "port",
+    "prefixes",
+    "server_names",
+    "transport",
+    "protocols",
+    "direct_source_prefixes",
+    "source_type",
+    "source_prefixes",
+    "source_ports",
+)
+
+
+def _asks(chain: ChainMatch, name: str) -> bool:
+    value = getattr(chain, name)
+    return bool(value) and value != "ANY"
 
 
 def _needs_tls_inspector(match: ChainMatch) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Callable
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from meshgen.trace.decision import Outcome
@@ -64,12 +65,14 @@ def _match(walk: Walk, table: FilterChains) -> tuple[JsonObject | None, tuple[tu
     """
     candidates = table.chains
     nearly: list[tuple[str, str]] = []
-    for criterion, narrow in _CRITERIA:
+    for field, criterion, narrow in _CRITERIA:
+        if field not in table.criteria:
+            continue
         kept = narrow(candidates, walk)
         if len(kept) < len(candidates) and len(nearly) < _NEAR:
             kept_ids = {id(each) for each in kept}
-            lost = [each for each in candidates if id(each) not in kept_ids]
-            nearly += [(each.name or "(unnamed)", f"another {criterion}") for each in lost[: _NEAR - len(nearly)]]
+            lost = islice((each for each in candidates if id(each) not in kept_ids), _NEAR - len(nearly))
+            nearly += [(each.name or "(unnamed)", f"another {criterion}") for each in lost]
         candidates = kept
     return (candidates[0].chain if candidates else table.default), tuple(nearly)
 
@@ -87,11 +90,16 @@ def _by_destination(chains: _Chains, walk: Walk) -> _Chains:
 
 
 def _by_server_name(chains: _Chains, walk: Walk) -> _Chains:
-    for name in _server_names(walk):
-        found = tuple(each for each in chains if name in each.server_names)
+    table = walk.config.chains(walk.listener)
+    is_whole = len(chains) == len(table.chains)
+    kept = None if is_whole else {id(each) for each in chains}
+    for name in (*_server_names(walk), ""):
+        found = table.by_server_name.get(name, ())
+        if kept is not None:
+            found = tuple(each for each in found if id(each) in kept)
         if found:
             return found
-    return tuple(each for each in chains if not each.server_names)
+    return ()
 
 
 def _server_names(walk: Walk) -> list[str]:
@@ -170,16 +178,16 @@ def _address(text: str | None) -> ipaddress.IPv4Address | ipaddress.IPv6Address 
         return None
 
 
-_CRITERIA: tuple[tuple[str, Callable[[_Chains, Walk], _Chains]], ...] = (
-    ("destination port", _by_port),
-    ("destination address", _by_destination),
-    ("server name", _by_server_name),
-    ("transport protocol", _by_transport),
-    ("application protocol", _by_application_protocol),
-    ("direct source address", _by_direct_source),
-    ("source type", _by_source_type),
-    ("source address", _by_source),
-    ("source port", _by_source_port),
+_CRITERIA: tuple[tuple[str, str, Callable[[_Chains, Walk], _Chains]], ...] = (
+    ("port", "destination port", _by_port),
+    ("prefixes", "destination address", _by_destination),
+    ("server_names", "server name", _by_server_name),
+    ("transport", "transport protocol", _by_transport),
+    ("protocols", "application protocol", _by_application_protocol),
+    ("direct_source_prefixes", "direct source address", _by_direct_source),
+    ("source_type", "source type", _by_source_type),
+    ("source_prefixes", "source address", _by_source),
+    ("source_ports", "source port", _by_source_port),
 )
 
 

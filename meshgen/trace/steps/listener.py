@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from meshgen.trace.config import WILDCARDS
 from meshgen.trace.decision import Outcome
-from meshgen.trace.fields import boolean, messages, string, typed_config
+from meshgen.trace.fields import boolean
 from meshgen.trace.request import Capture
 from meshgen.trace.source import source_of
 from meshgen.trace.walk import Answer
@@ -35,24 +35,10 @@ def choose_listener(walk: Walk) -> Answer | None:
 def _entry(walk: Walk) -> tuple[str | None, str]:
     capture = walk.request.capture
     if capture is not Capture.NONE:
-        for name, listener in walk.config.listeners.items():
-            if _captures(listener, capture):
-                return name, f"takes captured {capture.value} connections"
+        name = walk.config.capturing.get(capture.name)
+        if name is not None:
+            return name, f"takes captured {capture.value} connections"
     return _bound(walk)
-
-
-def _captures(listener: JsonObject, capture: Capture) -> bool:
-    """Whether redirected connections arrive here: iptables sends them to a listener that restores their destination."""
-    if string(listener, "traffic_direction", "OUTBOUND") != capture.name:
-        return False
-    if not boolean(listener, "bind_to_port", default=True):
-        return False
-    return boolean(listener, "use_original_dst") or has_listener_filter(listener, "original_dst.v3.OriginalDst")
-
-
-def has_listener_filter(listener: JsonObject, type_suffix: str) -> bool:
-    """Whether a listener filter of this type is there, on any port."""
-    return any(typed_config(entry)[0].endswith(type_suffix) for entry in messages(listener, "listener_filters"))
 
 
 def _bound(walk: Walk) -> tuple[str | None, str]:
