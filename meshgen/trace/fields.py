@@ -15,7 +15,7 @@ from meshgen.json import JsonObject, JsonValue
 _MAPS = frozenset({"policies", "providers", "requirement_map", "typed_extension_protocol_options", "named_endpoints"})
 _MAPS_OF_ANY = frozenset({"typed_per_filter_config", "typed_filter_metadata"})
 # Fields that hold a google.protobuf.Struct: everything below belongs to somebody else.
-_STRUCTS = frozenset({"filter_metadata", "metadata_match", "static_layer"})
+_STRUCTS = frozenset({"filter_metadata", "default_subset", "static_layer"})
 _DEEPEST = 200  # JSON levels: a message in a list is two
 _CAMEL = re.compile(r"(?<=[a-z0-9])[A-Z]")
 

@@ -21,6 +21,7 @@ FILTERS: dict[str, Callable[[Walk, JsonObject], Answer | None]] = {
     f"{_HTTP}fault.v3.HTTPFault": fault.apply,
     f"{_HTTP}jwt_authn.v3.JwtAuthentication": jwt.apply,
     f"{_HTTP}local_ratelimit.v3.LocalRateLimit": rate_limit.apply,
+    f"{_HTTP}ratelimit.v3.RateLimit": rate_limit.apply_global,
     f"{_HTTP}rbac.v3.RBAC": rbac.apply_http,
 }
 # Filters that observe, or shape what is sent without changing where it goes.
