@@ -48,11 +48,19 @@ def propose(result: Result, senders: Sequence[str] = ()) -> Proposal:
     journeys = Journeys(result.mesh, result.proxies)
     sidecars = [proxy for proxy in result.proxies if proxy.role is Role.SIDECAR]
     chosen = [find_proxy(result.mesh, sidecars, sender, "workload") for sender in senders]
-    recorder = _Recorder(journeys, chosen or sidecars)
+    recorder = _Recorder(journeys, chosen or sidecars, everybody=not senders)
     tests = [test for service in _services(result.mesh) for test in recorder.of_service(service)]
     if not senders:
         tests += recorder.of_gateways()
-    return _proven(result, [test for test in tests if test.rows])
+    return _proven(result, _by_name(test for test in tests if test.rows))
+
+
+def _by_name(tests: Iterable[_Test]) -> list[_Test]:
+    """One test for each name: a Service and a ServiceEntry may share theirs."""
+    found: dict[tuple[str, str], _Test] = {}
+    for test in tests:
+        found.setdefault((test.namespace, test.name), _Test(test.namespace, test.name)).rows += test.rows
+    return list(found.values())
 
 
 def _services(mesh: Mesh) -> Iterator[Service]:
@@ -96,7 +104,8 @@ class _Test:
 
 
 class _Recorder:
-    def __init__(self, journeys: Journeys, senders: Sequence[Proxy]) -> None:
+    def __init__(self, journeys: Journeys, senders: Sequence[Proxy], *, everybody: bool) -> None:
+        self._everybody = everybody  # those without a sidecar, too
         self.journeys, self.mesh = journeys, journeys.mesh
         self.senders = senders
         self._servers: dict[str, Proxy] = {}
@@ -142,7 +151,9 @@ class _Recorder:
         seen = seen_by_simulator(hops, service.host)
         if seen.outcome == "unavailable" and seen.reason.endswith("no endpoints"):
             return  # which Pods run is the cluster's to know
-        expect = expectation(seen, example.headers, example.path, host, service.host, test.namespace)
+        expect = expectation(seen, example.headers, example.path, hops[0].request.host, service.host, test.namespace)
+        if seen.through:
+            expect["through"] = list(seen.through)
         name = ", ".join(example.words)
         test.add([_named(sender, test.namespace)], example.request("http", host, port.number), expect, name)
 
@@ -209,7 +220,8 @@ class _Recorder:
                 for same_host in _by_host(service, callers):
                     names = [_named(caller, test.namespace) for caller in same_host]
                     test.add(names, example.request("http", _host(service, same_host[0]), port.number), expect)
-        self._plaintext(test, service, port)
+        if self._everybody:
+            self._plaintext(test, service, port)
 
     def _access_of(self, caller: Proxy, service: Service, port: Port, example: Example, namespace: str) -> JsonObject | None:
         seen = self._seen(caller, service, port, example)
