@@ -26,11 +26,14 @@ from importlib import import_module
 
 _STAGES = {
     "adopt.project": "AdoptionResult",
-    "api": "adopt_project check_project compile_clusters compile_project diff_projects load_project trace_request",
+    "api": (
+        "adopt_project check_project compile_clusters compile_project diff_projects load_project run_traffic_tests trace_request"
+    ),
     "compare": "Comparison",
     "diagnostics": "Diagnostic",
     "journey": "Hop Journeys Question UnanswerableError",
     "pipeline": "Result",
+    "traffic_tests.run": "TrafficReport",
 }
 _PARTS = {
     "access": ("Access AccessRule Allow Audit Caller Condition Deny External JwtCaller NotCaller Operation Target"),

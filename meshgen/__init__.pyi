@@ -10,6 +10,7 @@ from meshgen.api import compile_clusters as compile_clusters
 from meshgen.api import compile_project as compile_project
 from meshgen.api import diff_projects as diff_projects
 from meshgen.api import load_project as load_project
+from meshgen.api import run_traffic_tests as run_traffic_tests
 from meshgen.api import trace_request as trace_request
 from meshgen.compare import Comparison as Comparison
 from meshgen.diagnostics.model import Diagnostic as Diagnostic
@@ -59,6 +60,7 @@ from meshgen.journey.follow import Journeys as Journeys
 from meshgen.journey.question import Question as Question
 from meshgen.journey.question import UnanswerableError as UnanswerableError
 from meshgen.pipeline import Result as Result
+from meshgen.traffic_tests.run import TrafficReport as TrafficReport
 
 __all__ = [
     "Abort",
@@ -269,6 +271,7 @@ __all__ = [
     "Traffic",
     "TrafficDefaults",
     "TrafficPolicy",
+    "TrafficReport",
     "TrafficRequest",
     "TrafficRow",
     "TrafficTest",
@@ -293,6 +296,7 @@ __all__ = [
     "compile_project",
     "diff_projects",
     "load_project",
+    "run_traffic_tests",
     "trace_request",
 ]
 

@@ -1,4 +1,4 @@
-"""The stages for programs: load, compile, check, diff, trace, adopt. `from meshgen import compile_project` and so on.
+"""The stages for programs: load, compile, check, diff, trace, test, adopt. `from meshgen import compile_project` and so on.
 
 Each function is the stage of its name with the arguments that a program has; nothing here decides. The names say what they
 work on because `meshgen.check`, `meshgen.diff`, `meshgen.load` and `meshgen.trace` are rooms of this package.
@@ -18,6 +18,8 @@ from meshgen.diagnostics import Diagnostic
 from meshgen.journey import Hop, Question
 from meshgen.load.load import Loaded, Options, load
 from meshgen.pipeline import Result
+from meshgen.traffic_tests import run as traffic_tests
+from meshgen.traffic_tests.run import TrafficReport
 
 
 def load_project(
@@ -109,3 +111,11 @@ def trace_request(
         client_certificate=client_certificate,
     )
     return journey.ask(result.mesh, result.proxies, question)
+
+
+def run_traffic_tests(*results: Result) -> TrafficReport:
+    """The TrafficTests of compiled meshes, run on the simulator: `report.exit_code` is 0 where all pass.
+
+    `report.outcomes` has each with its verdict and what was expected and happened; `report.text` is what people read.
+    """
+    return traffic_tests.run(results)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from meshgen.pipeline import Result
     from meshgen.traffic_tests.cases import Case
     from meshgen.traffic_tests.coverage import Coverage
-    from meshgen.traffic_tests.run import MakeEngine, Report
+    from meshgen.traffic_tests.run import MakeEngine, TrafficReport
 
 EXAMPLES = """\b
 Examples:
@@ -187,7 +187,7 @@ def _chooser(paths: Sequence[str], words: str) -> Any:  # noqa: ANN401 (a predic
     return is_chosen
 
 
-def _write_junit(report: Report, path: Path | None) -> None:
+def _write_junit(report: TrafficReport, path: Path | None) -> None:
     if path is None:
         return
     from meshgen.traffic_tests.machine import report_to_junit
@@ -196,7 +196,7 @@ def _write_junit(report: Report, path: Path | None) -> None:
     path.write_bytes(report_to_junit(report))
 
 
-def _print_json(session: Session, report: Report, reached: Coverage | None) -> None:
+def _print_json(session: Session, report: TrafficReport, reached: Coverage | None) -> None:
     from meshgen.traffic_tests.machine import coverage_to_json, report_to_json
 
     parts: JsonObject = report_to_json(report)
@@ -205,7 +205,7 @@ def _print_json(session: Session, report: Report, reached: Coverage | None) -> N
     session.print_json((), {}, parts)
 
 
-def _print(report: Report, reached: Coverage | None, results: Sequence[Result], *, verbose: bool, color: bool) -> None:
+def _print(report: TrafficReport, reached: Coverage | None, results: Sequence[Result], *, verbose: bool, color: bool) -> None:
     from meshgen.traffic_tests.report import render_coverage, render_report
 
     if not report.outcomes:

@@ -16,7 +16,7 @@ from meshgen.journey import Hop, parse_path
 from meshgen.load.positions import locate
 from meshgen.mesh import Mesh
 from meshgen.pipeline import Result
-from meshgen.traffic_tests.run import Report
+from meshgen.traffic_tests.run import TrafficReport
 
 KINDS = ("route rule", "policy rule", "version")
 
@@ -66,7 +66,7 @@ class Coverage:
 _Key = tuple[str, str, str, str]  # kind, namespace, name, path
 
 
-def coverage(results: Iterable[Result], report: Report) -> Coverage:
+def coverage(results: Iterable[Result], report: TrafficReport) -> Coverage:
     """What the requests of a run reached, of all that they could have."""
     reached: dict[str, set[_Key]] = {}
     for outcome in report.outcomes:

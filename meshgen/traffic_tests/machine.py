@@ -12,13 +12,13 @@ from meshgen.report.json import diagnostics_to_json
 from meshgen.report.places import place_of
 from meshgen.traffic_tests.compare import Mismatch
 from meshgen.traffic_tests.coverage import Coverage
-from meshgen.traffic_tests.run import Outcome, Report, Verdict
+from meshgen.traffic_tests.run import Outcome, TrafficReport, Verdict
 from meshgen.traffic_tests.words import curl_line, trace_line
 
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-def report_to_json(report: Report) -> JsonObject:
+def report_to_json(report: TrafficReport) -> JsonObject:
     """`tests` with one object a case, and `summary`."""
     counts: JsonObject = {verdict.value: report.count(verdict) for verdict in Verdict}
     return {"tests": [_case(outcome) for outcome in report.outcomes], "summary": {**counts, "stopped": report.stopped}}
@@ -61,7 +61,7 @@ def coverage_to_json(coverage: Coverage) -> JsonObject:
     return {"percent": round(coverage.percent, 2), "counts": counts, "units": units}
 
 
-def report_to_junit(report: Report) -> bytes:
+def report_to_junit(report: TrafficReport) -> bytes:
     """A test suite for each TrafficTest; failures say what was expected, what happened and the line that made it so.
 
     Without times: the same sources give the same bytes.

@@ -11,7 +11,7 @@ from meshgen.report.printable import printable
 from meshgen.report.terminal import render_diagnostics
 from meshgen.traffic_tests.compare import Mismatch
 from meshgen.traffic_tests.coverage import Coverage
-from meshgen.traffic_tests.run import Outcome, Report, Verdict
+from meshgen.traffic_tests.run import Outcome, TrafficReport, Verdict
 from meshgen.traffic_tests.words import curl_line, trace_line
 
 _SHADES = {Verdict.PASSED: "green", Verdict.FAILED: "red", Verdict.BROKEN: "yellow", Verdict.UNSEEN: "blue"}
@@ -19,7 +19,7 @@ _MOST_MISSED = 40
 QUIET = frozenset({Verdict.PASSED, Verdict.UNSEEN})
 
 
-def render_report(report: Report, *, verbose: bool = False, color: bool = False) -> str:
+def render_report(report: TrafficReport, *, verbose: bool = False, color: bool = False) -> str:
     """Each case that did not pass with what was expected, what happened and why; then one line that sums up.
 
     With `verbose` a line for each case that passed.
@@ -66,7 +66,7 @@ def _mismatch(outcome: Outcome, mismatch: Mismatch, paint: Paint) -> Iterator[st
         yield paint(f"    made by  {printable(name)}" + (f" ({printable(line)})" if line else ""), "dim")
 
 
-def _unseen(report: Report) -> Iterator[str]:
+def _unseen(report: TrafficReport) -> Iterator[str]:
     """What this engine could not tell, each field once."""
     found: dict[tuple[str, str], int] = {}
     for outcome in report.outcomes:
@@ -76,7 +76,7 @@ def _unseen(report: Report) -> Iterator[str]:
         yield f"not seen by this engine: `{field}` of {count} test{'s' if count > 1 else ''}: {why}"
 
 
-def _summary(report: Report, paint: Paint) -> str:
+def _summary(report: TrafficReport, paint: Paint) -> str:
     counts = [(verdict, report.count(verdict)) for verdict in Verdict]
     parts = [paint(f"{count} {verdict.value}", "bold", _SHADES[verdict]) for verdict, count in counts if count]
     text = ", ".join(parts) or "no tests"

@@ -42,7 +42,7 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
+class TrafficReport:
     """All outcomes, in the order of the tests."""
 
     outcomes: tuple[Outcome, ...] = ()
@@ -51,6 +51,13 @@ class Report:
     def count(self, verdict: Verdict) -> int:
         """How many cases ended so."""
         return sum(outcome.verdict is verdict for outcome in self.outcomes)
+
+    @property
+    def text(self) -> str:
+        """What people read at a terminal, without colours."""
+        from meshgen.traffic_tests.report import render_report  # noqa: PLC0415 (it reads this module)
+
+        return render_report(self)
 
     @property
     def exit_code(self) -> int:
@@ -90,15 +97,15 @@ def run(
     *,
     fail_fast: bool = False,
     engine: MakeEngine = simulator,
-) -> Report:
+) -> TrafficReport:
     """Runs the chosen cases of each cluster; with `fail_fast` up to the first that does not pass."""
     outcomes: list[Outcome] = []
     for result in results:
         for outcome in _run_one(result, [case for case in cases_of(result) if chosen(case)], engine):
             outcomes.append(outcome)
             if fail_fast and outcome.verdict is not Verdict.PASSED:
-                return Report(outcomes=tuple(outcomes), stopped=True)
-    return Report(outcomes=tuple(outcomes))
+                return TrafficReport(outcomes=tuple(outcomes), stopped=True)
+    return TrafficReport(outcomes=tuple(outcomes))
 
 
 def _run_one(result: Result, cases: Sequence[Case], engine: MakeEngine) -> Iterator[Outcome]:

@@ -18,7 +18,7 @@ from meshgen.pipeline import Result, compile_project
 from meshgen.traffic_tests.on_envoy import EnvoyEngine
 from meshgen.traffic_tests.record.propose import propose
 from meshgen.traffic_tests.record.write import document_text
-from meshgen.traffic_tests.run import Report, Verdict, run
+from meshgen.traffic_tests.run import TrafficReport, Verdict, run
 
 pytestmark = pytest.mark.envoy
 
@@ -33,11 +33,11 @@ def compiled(place: str) -> Result:
     return result
 
 
-def on_envoy(place: str) -> Report:
+def on_envoy(place: str) -> TrafficReport:
     return run([compiled(place)], engine=EnvoyEngine)
 
 
-def fields(report: Report) -> dict[str, set[str]]:
+def fields(report: TrafficReport) -> dict[str, set[str]]:
     """The expectations that fail, by case."""
     return {outcome.case.title: {each.field for each in outcome.mismatches} for outcome in report.outcomes}
 

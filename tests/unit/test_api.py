@@ -106,6 +106,17 @@ def test_headers_and_method_of_a_trace_reach_the_rules(shop: Path):
     assert "|v1|" in cluster("POST", {})
 
 
+def test_traffic_tests_run_from_a_program(shop: Path):
+    (shop / "mesh" / "tests.yaml").write_text(
+        "apiVersion: meshgen/v1\nkind: TrafficTest\nmetadata: {name: catalog, namespace: shop}\n"
+        "spec: {from: webapp, tests: [{request: http://catalog/, expect: v1}]}\n"
+    )
+    report = meshgen.run_traffic_tests(meshgen.compile_project(shop))
+    assert (report.exit_code, report.text) == (0, "1 passed")
+    wrong = meshgen.run_traffic_tests(meshgen.compile_project(rewritten(shop, "to: v1", "to: v2")))
+    assert (wrong.exit_code, "expected catalog.shop@v1" in wrong.text) == (1, True)
+
+
 def test_a_directory_without_a_project_is_a_finding_and_an_empty_mesh(tmp_path: Path):
     result = meshgen.compile_project(tmp_path)
     assert [each.code.slug for each in result.diagnostics] == ["no-project"]
