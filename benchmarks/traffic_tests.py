@@ -1,7 +1,7 @@
 """How fast TrafficTests run: `python benchmarks/traffic_tests.py [--rounds N]` writes that part of docs/benchmarks.md.
 
-A mesh of 100 services with two versions and an Access each; a caller asks each of them ten things. The ratio says what a test costs
-beside the journey that it asks for.
+A mesh of 100 services with two versions and an Access each; a caller asks each of them ten things. The ratio says what a test
+costs beside the journey that it asks for.
 """
 
 from __future__ import annotations
