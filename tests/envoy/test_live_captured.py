@@ -90,7 +90,7 @@ metadata: {{name: catalog, namespace: shop}}
 spec:
   action: DENY
   selector: {{matchLabels: {{app: catalog}}}}
-  rules: [{{to: [{{operation: {{paths: [/secret]}}}}]}}]
+  rules: [{{to: [{{operation: {{paths: [/secret], ports: ['{web}']}}}}]}}]
 ---
 apiVersion: security.istio.io/v1
 kind: AuthorizationPolicy
@@ -98,7 +98,7 @@ metadata: {{name: planned, namespace: shop, annotations: {{istio.io/dry-run: 'tr
 spec:
   action: DENY
   selector: {{matchLabels: {{app: catalog}}}}
-  rules: [{{to: [{{operation: {{paths: [/planned]}}}}]}}]
+  rules: [{{to: [{{operation: {{paths: [/planned], ports: ['{web}']}}}}]}}]
 ---
 apiVersion: security.istio.io/v1
 kind: PeerAuthentication
@@ -269,7 +269,7 @@ def inside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Inside]:
         web, strict, other = (stack.enter_context(EchoServer(name)) for name in ("web", "strict", "other"))
         greeter = stack.enter_context(ByteServer(says(b"welcome")))
         mesh = mesh_of(
-            INBOUND.format(strict=strict.port),
+            INBOUND.format(strict=strict.port, web=web.port),
             port_of("catalog", web.port),
             port_of("closed", strict.port),
             port_of("greeter", greeter.port, protocol="tcp"),
