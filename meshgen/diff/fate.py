@@ -15,15 +15,20 @@ _PASSTHROUGH = "PassthroughCluster"
 class FindingKind(StrEnum):
     """What a sentence of the impact is about, the gravest first."""
 
-    ACCESS = "access"
+    OPEN = "open"  # a gateway asks for no token where it did
+    GAIN = "gain"  # of access
+    LOSE = "lose"
     OUTCOME = "outcome"
     SHARE = "share"
+    MTLS = "mtls"  # how the server is spoken to
     REWRITE = "rewrite"
     MIRROR = "mirror"
     FAULT = "fault"
     TIMEOUT = "timeout"
     RETRIES = "retries"
+    CORS = "cors"
     HEADERS = "headers"
+    UNFORESEEN = "unforeseen"  # filters that nobody can simulate
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +48,10 @@ def compare_fates(before: Decision, after: Decision, host: str, path: str = "/")
     served = {before.outcome, after.outcome} <= {Outcome.ROUTED, Outcome.UNAVAILABLE}
     if before.outcome is after.outcome and served:
         return tuple(_routed(before, after, host))
+    if _answers_preflight(before) or _answers_preflight(after):
+        return _preflights(before, after, host, path)
+    if {before.outcome, after.outcome} <= {Outcome.NO_LISTENER, Outcome.CLOSED}:
+        return ()  # a client sees no difference
     old, new = _ending(before, host, path), _ending(after, host, path)
     if old == new:
         return ()
@@ -63,6 +72,7 @@ def _routed(before: Decision, after: Decision, host: str) -> Iterator[Verdict]:
         yield Verdict(FindingKind.TIMEOUT, text)
     if before.retry != after.retry:
         yield Verdict(FindingKind.RETRIES, _retried(before, after))
+    yield from _origins(before, after)
     if _headers(before) != _headers(after):
         yield Verdict(FindingKind.HEADERS, f"{{requests}} get other headers: {_header_changes(before, after)}")
 
@@ -190,12 +200,54 @@ def _retries(decision: Decision) -> str:
     return f"{retry.attempts} time{'s' if retry.attempts > 1 else ''} on {conditions}{per_try}"
 
 
-def _headers(decision: Decision) -> tuple[object, ...]:
-    return (
-        _sent(decision),
-        sorted(decision.response_headers),
-        sorted(decision.response_headers_removed),
+_CORS = "access-control-"
+
+
+def _cors(decision: Decision) -> dict[str, str]:
+    return {name: value for name, value in decision.response_headers if name.startswith(_CORS)}
+
+
+def _answers_preflight(decision: Decision) -> bool:
+    return decision.outcome is Outcome.DIRECT and any(step.chosen == "preflight answered" for step in decision.steps)
+
+
+def _preflights(before: Decision, after: Decision, host: str, path: str) -> tuple[Verdict, ...]:
+    """What becomes of a browser's question whether it may send a request."""
+    old, new = (
+        f"answered by the proxy with {_named(_cors(each)) or 'a refusal'}"
+        if _answers_preflight(each)
+        else _ending(each, host, path)
+        for each in (before, after)
     )
+    if old == new:
+        return ()
+    return (Verdict(FindingKind.CORS, f"preflights of {{origin}} for {{requests}} are now {new} instead of {old}"),)
+
+
+def _named(headers: dict[str, str]) -> str:
+    return ", ".join(f"{name.removeprefix(_CORS)}: {value}" for name, value in sorted(headers.items()))
+
+
+def _origins(before: Decision, after: Decision) -> Iterator[Verdict]:
+    """Whose pages may read the answer."""
+    old, new = _cors(before), _cors(after)
+    if old == new:
+        return
+    if not old or not new:
+        may = "may read" if new else "may no longer read"
+        yield Verdict(FindingKind.CORS, f"pages of {{origin}} {may} answers to {{requests}}")
+    else:
+        yield Verdict(
+            FindingKind.CORS, f"answers to {{requests}} tell pages of {{origin}} {_named(new)} instead of {_named(old)}"
+        )
+
+
+def _answered(decision: Decision) -> list[tuple[str, str]]:
+    return sorted(pair for pair in decision.response_headers if not pair[0].startswith(_CORS))
+
+
+def _headers(decision: Decision) -> tuple[object, ...]:
+    return _sent(decision), _answered(decision), sorted(decision.response_headers_removed)
 
 
 def _sent(decision: Decision) -> list[tuple[str, str]]:
@@ -205,8 +257,8 @@ def _sent(decision: Decision) -> list[tuple[str, str]]:
 
 def _header_changes(before: Decision, after: Decision) -> str:
     """`+ x-one: 1, - x-two: 2`; those of the answer say so."""
-    old = {*_sent(before), *((f"{name} (of the answer)", value) for name, value in before.response_headers)}
-    new = {*_sent(after), *((f"{name} (of the answer)", value) for name, value in after.response_headers)}
+    old = {*_sent(before), *((f"{name} (of the answer)", value) for name, value in _answered(before))}
+    new = {*_sent(after), *((f"{name} (of the answer)", value) for name, value in _answered(after))}
     removed_before, removed_after = set(before.response_headers_removed), set(after.response_headers_removed)
     texts = [f"+ {name}: {value}" for name, value in sorted(new - old)]
     texts += [f"- {name}: {value}" for name, value in sorted(old - new)]

@@ -9,7 +9,8 @@ import orjson
 from meshgen.diagnostics import Diagnostic, Origin
 from meshgen.diff.changes import Absent, Changes, FieldChange, MaybeJson, ObjectChange
 from meshgen.diff.content import content
-from meshgen.diff.impact import Finding, Impact
+from meshgen.diff.findings import Finding
+from meshgen.diff.impact import Impact
 from meshgen.json import JsonObject, JsonValue
 from meshgen.report.fields import path_of
 from meshgen.report.places import Place, Texts, place_of, places_in_order
@@ -103,7 +104,8 @@ def impact_to_json(impact: Impact) -> JsonObject:
         "findings": [_finding(each) for each in impact.findings],
         "proxies": impact.proxies,
         "classes": impact.classes,
-        "withoutExample": impact.missed,
+        "sampled": list(impact.sampled),
+        "gaveUp": impact.gave_up,
         "onlyBefore": list(impact.only_before),
         "onlyAfter": list(impact.only_after),
     }

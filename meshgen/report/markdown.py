@@ -8,7 +8,8 @@ import re
 from collections.abc import Iterator, Mapping
 
 from meshgen.diff.changes import Changes, ObjectChange
-from meshgen.diff.impact import Finding, Impact
+from meshgen.diff.findings import Finding
+from meshgen.diff.impact import Impact
 from meshgen.report.fields import FieldLine, field_lines
 from meshgen.report.places import Texts, place_of
 from meshgen.report.printable import printable

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from meshgen.diff.changes import Changes, ObjectChange
-from meshgen.diff.impact import Finding, Impact
+from meshgen.diff.findings import Finding
+from meshgen.diff.impact import Impact
 from meshgen.emit.istio.yaml_writer import dump
 from meshgen.json import JsonValue
 from meshgen.report.fields import FieldLine, field_lines

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from meshgen.trace.walk import Walk
 
 # What an HTTP/1 parser takes for a method; others are refused unless `allow_custom_methods`.
-_METHODS = frozenset([
+METHODS = frozenset([
     "ACL",
     "BIND",
     "CHECKOUT",
@@ -126,7 +126,7 @@ def _why_not_parsed(walk: Walk, path: str) -> Answer | None:
     """What the HTTP/1 parser refuses."""
     request = walk.request
     options = message(walk.manager, "http_protocol_options")
-    knows_method = request.method in _METHODS or boolean(options, "allow_custom_methods")
+    knows_method = request.method in METHODS or boolean(options, "allow_custom_methods")
     knows_target = path.startswith("/") or path == "*" or request.method == "CONNECT"
     if request.protocol == "http2" or (knows_method and knows_target):
         return None

@@ -10,7 +10,8 @@ import pytest
 from meshgen.diagnostics import Origin
 from meshgen.diff.changes import Changes
 from meshgen.diff.fate import FindingKind
-from meshgen.diff.impact import Finding, Impact, Witness
+from meshgen.diff.findings import Finding, Witness
+from meshgen.diff.impact import Impact
 from meshgen.diff.objects import diff_objects
 from meshgen.emit.istio.artifact import Artifact
 from meshgen.istio.object import IstioObject
