@@ -12,6 +12,7 @@ from meshgen.json import JsonObject, JsonValue
 from meshgen.trace import Capture, EnvoyConfig, Request
 from meshgen.trace.config import HTTP_CONNECTION_MANAGER, network_filters
 from meshgen.trace.fields import boolean, integer, message, messages, string, strings, typed_config
+from meshgen.trace.steps.arrival import split_port
 from meshgen.trace.steps.filter_chain import choose_filter_chain
 from meshgen.trace.steps.listener import choose_listener, has_listener_filter
 from meshgen.trace.walk import Walk
@@ -347,7 +348,8 @@ def _hosts_at(configs: Configs, tables: _Pair, host: str) -> _Group:
     found: list[int | None] = []
     for side, table in enumerate(tables):
         known = configs.both[side].virtual_hosts(table)
-        found.append(next((index for _, index in known.matching(host.lower())), None))
+        asked = split_port(host.lower())[0] if known.ignores_port else host.lower()
+        found.append(next((index for _, index in known.matching(asked)), None))
     return found[0], found[1]
 
 
