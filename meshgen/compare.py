@@ -9,9 +9,12 @@ from typing import TypeAlias
 
 from meshgen.diagnostics import Diagnostic
 from meshgen.diff.changes import Changes, ObjectKey
-from meshgen.diff.impact import Impact, impact
+from meshgen.diff.impact import Impact, LeftOut, impact
 from meshgen.diff.objects import Comparable, diff_objects
+from meshgen.diff.touched import touched_proxies
+from meshgen.emit.envoy.snapshot import Snapshot
 from meshgen.istio.mesh_defaults import in_full
+from meshgen.journey import Journeys
 from meshgen.json import JsonObject
 from meshgen.mesh import Proxy
 from meshgen.pipeline import Result, envoy_snapshots
@@ -46,11 +49,31 @@ def compare(before: Result, after: Result, *, traffic: bool = True, watch: Watch
     same_facts = before.mesh.facts == after.mesh.facts
     if not traffic or (same_facts and not changes.means_something):
         return Comparison(changes=changes)
-    old, _ = envoy_snapshots(before.mesh, watch(before.proxies, "Envoy configuration before"))
-    new, _ = envoy_snapshots(after.mesh, watch(after.proxies, "Envoy configuration after"))
-    found = impact(old, new)
+    left_out = _left_out(before, after)
+    skipped = {proxy.id for proxy in left_out.proxies}
+    sides = ((before, "Envoy configuration before"), (after, "Envoy configuration after"))
+    old, new = (_translated(side, skipped, watch, label) for side, label in sides)
+    found = impact(old, new, left_out, after.mesh.config.trust_domain)
+    if found.findings:
+        from meshgen.journey.replay import replayed  # noqa: PLC0415 (only where something changes)
+
+        found = replayed(found, Journeys(before.mesh, before.proxies), Journeys(after.mesh, after.proxies))
     # Facts that only moved to another line do nothing to requests, and there is nothing to say of them.
     return Comparison(changes=changes, impact=found if changes or found.means_something else None)
+
+
+def _translated(result: Result, skipped: Collection[str], watch: Watch, label: str) -> tuple[Snapshot, ...]:
+    proxies = [proxy for proxy in result.proxies if proxy.id not in skipped]
+    return envoy_snapshots(result.mesh, watch(proxies, label))[0]
+
+
+def _left_out(before: Result, after: Result) -> LeftOut:
+    """The proxies that are the same on both sides, and that nothing that differs can touch."""
+    old = {proxy.id: proxy for proxy in before.proxies}
+    same = [proxy for proxy in after.proxies if old.get(proxy.id) == proxy]
+    touched = {proxy.id for proxy in touched_proxies(before.mesh, after.mesh, same)}
+    left_out = tuple(proxy for proxy in same if proxy.id not in touched)
+    return LeftOut(proxies=left_out, sees=lambda proxy, host: after.mesh.view(proxy).service(host) is not None)
 
 
 def _objects(result: Result, other: Result) -> tuple[Comparable, ...]:

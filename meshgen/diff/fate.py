@@ -50,9 +50,9 @@ def compare_fates(before: Decision, after: Decision, host: str, path: str = "/")
         return tuple(_routed(before, after, host))
     if _answers_preflight(before) or _answers_preflight(after):
         return _preflights(before, after, host, path)
-    if {before.outcome, after.outcome} <= {Outcome.NO_LISTENER, Outcome.CLOSED}:
-        return ()  # a client sees no difference
-    old, new = _ending(before, host, path), _ending(after, host, path)
+    if any(_is_cut_off(each) for each in (before, after)) and all(_is_refused(each) for each in (before, after)):
+        return ()  # who was refused is refused
+    old, new = ending_of(before, host, path), ending_of(after, host, path)
     if old == new:
         return ()
     return (Verdict(FindingKind.OUTCOME, f"{{requests}} are now {new} instead of {old}"),)
@@ -77,11 +77,21 @@ def _routed(before: Decision, after: Decision, host: str) -> Iterator[Verdict]:
         yield Verdict(FindingKind.HEADERS, f"{{requests}} get other headers: {_header_changes(before, after)}")
 
 
-def _ending(decision: Decision, host: str, path: str) -> str:
+def _is_refused(decision: Decision) -> bool:
+    return decision.outcome in {Outcome.NO_LISTENER, Outcome.CLOSED, Outcome.DENIED}
+
+
+def _is_cut_off(decision: Decision) -> bool:
+    """Whether the connection is refused or closed, for whatever reason."""
+    return _is_refused(decision) and decision.status is None
+
+
+def ending_of(decision: Decision, host: str, path: str = "/") -> str:
     """What becomes of the request, as `are now …` goes on."""
     status = decision.status
     if decision.outcome is Outcome.ROUTED:
-        return f"routed to {' and '.join(sorted(shares_of(decision, host)))}"
+        shares = sorted(shares_of(decision, host).items())
+        return f"routed to {' and '.join(name if share == 1 else f'{name} ({_percent(share)})' for name, share in shares)}"
     endings = {
         Outcome.DIRECT: f"answered {status}{_body(decision)} by the proxy",
         Outcome.REDIRECT: f"redirected to {_location(decision, path)} ({status})",
@@ -216,7 +226,7 @@ def _preflights(before: Decision, after: Decision, host: str, path: str) -> tupl
     old, new = (
         f"answered by the proxy with {_named(_cors(each)) or 'a refusal'}"
         if _answers_preflight(each)
-        else _ending(each, host, path)
+        else ending_of(each, host, path)
         for each in (before, after)
     )
     if old == new:

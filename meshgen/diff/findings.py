@@ -17,6 +17,10 @@ from meshgen.trace import Decision, Request
 _MOST_NAMES = 4  # in one sentence
 
 
+Way = tuple[tuple[str, str], ...]
+"""What each proxy on a request's way does: `("into shop/catalog", "denied (403)")`."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Witness:
     """A request that shows a sentence to be true, and what becomes of it at a proxy before and after."""
@@ -26,6 +30,8 @@ class Witness:
     before: Decision
     after: Decision
     source: str = ""  # the proxy of the workload that sends it, where that is known
+    command: str = ""  # that traces it, where it can be asked
+    way: tuple[Way, Way] = ((), ())  # from proxy to proxy, before and after
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +123,7 @@ def findings_of(tally: Tally, known: Known) -> tuple[Finding, ...]:
         spots = set(witnesses)
         proxies = tuple(dict.fromkeys(proxy for proxy, _ in sorted(spots)))
         where = _where(spots, known.spots(said.hosts[0], spots, inbound=said.inbound))
-        witness = witnesses[min(spots, key=_usual)]
+        witness = witnesses[min(spots, key=lambda spot: (_is_own(spot[0], said.hosts), _usual(spot)))]
         sentences.append(_Joined(said.kind, said.text, where, said.hosts, (said.callers,), proxies, witness))
     for attribute in ("hosts", "callers"):
         sentences = _joined(sentences, attribute)
@@ -151,6 +157,11 @@ def _short_names(hosts: Iterable[str]) -> dict[str, str]:
     short = {host: service_name(host) for host in hosts}
     uses = Counter(short.values())
     return {host: name if uses[name] == 1 else host for host, name in short.items()}
+
+
+def _is_own(proxy: str, hosts: Sequence[str]) -> bool:
+    """Whether the host is what the proxy itself stands in front of: others show better who calls it."""
+    return proxy.rpartition("/")[2] in [service_name(host) for host in hosts]
 
 
 def _usual(spot: Spot) -> tuple[str, bool, int]:

@@ -60,7 +60,7 @@ def _access(comparison: Comparison, found: ClassOfRequests) -> Sentence:
     place, sides = comparison.place, comparison.sides
     gains = found.change is Change.GAIN
     kind = FindingKind.GAIN if gains else FindingKind.LOSE
-    callers = _caller(comparison, found.words)
+    callers = _caller(comparison, found)
     which = "" if _is_all_of_caller(comparison, found) else _conditions(found.words) + _kept(comparison, found)
     closed = sides[0].is_closed if gains else sides[1].is_closed
     if closed and place.inbound:
@@ -129,9 +129,9 @@ def _needed_token(comparison: Comparison, found: ClassOfRequests) -> bool:
     return points == [False, True]
 
 
-def _caller(comparison: Comparison, words: Sequence[Words]) -> str:
-    """How sentences speak of the callers; workloads of the proxy's namespace go without it."""
-    place = comparison.place
+def _caller(comparison: Comparison, found: ClassOfRequests) -> str:
+    """How sentences speak of the callers."""
+    place, words = comparison.place, found.words
     told = {each.field: each for each in _words(words, callers=True)}
     if place.inbound and place.base.tls != "mtls":
         base = _NOBODY
@@ -141,7 +141,10 @@ def _caller(comparison: Comparison, words: Sequence[Words]) -> str:
         names = [text for text, _ in told["principal"].options]
         base = " or ".join(f"workloads other than {each[4:]}" if each.startswith("not ") else each for each in names)
     else:
-        base = "any other workload" if _named_callers(comparison) else "any workload"
+        named = _named_callers(comparison)
+        parts = [part for box in named if (part := found.region.inside(box)) is not None]
+        are_spared = all(comparison.search.point(part) is None for part in parts)
+        base = "any other workload" if named and are_spared else "any workload"
     for name in ("address", "remote"):
         if name in told:
             base += f" from {' or '.join(text for text, _ in told[name].options)}"

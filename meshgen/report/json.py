@@ -108,6 +108,8 @@ def impact_to_json(impact: Impact) -> JsonObject:
         "gaveUp": impact.gave_up,
         "onlyBefore": list(impact.only_before),
         "onlyAfter": list(impact.only_after),
+        "meanings": dict(impact.meanings),
+        "reach": impact.reach,
     }
 
 
@@ -116,9 +118,16 @@ def _finding(finding: Finding) -> JsonObject:
     return {
         "kind": finding.kind.value,
         "text": finding.text,
+        "hosts": list(finding.hosts),
+        "callers": list(finding.callers),
         "proxies": list(finding.proxies),
         "witness": {
             "proxy": witness.proxy,
+            "command": witness.command or None,
+            "way": {
+                side: [{"at": place, "ends": ending} for place, ending in way]
+                for side, way in zip(("before", "after"), witness.way, strict=True)
+            },
             "request": request_to_json(witness.request),
             "before": decision_to_json(witness.before),
             "after": decision_to_json(witness.after),

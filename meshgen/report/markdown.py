@@ -13,8 +13,8 @@ from meshgen.diff.impact import Impact
 from meshgen.report.fields import FieldLine, field_lines
 from meshgen.report.places import Texts, place_of
 from meshgen.report.printable import printable
-from meshgen.report.requests import request_line
 from meshgen.report.terminal_diff import count, yaml_lines
+from meshgen.report.traffic import before_after, command_line, presence, sections, strong
 
 LIMIT = 65_536
 """Characters that GitHub takes in one comment."""
@@ -45,7 +45,12 @@ def render_markdown(
     # `--` would end the comment.
     budget.add(f"<!-- {re.sub('[^A-Za-z0-9:._/]+', '-', marker)} -->\n## {inline(title)}\n\n")
     if impact is not None:
-        _add_all(budget, "### Traffic\n\n", (f"{_sentence(each)}\n" for each in impact.findings), "more sentences")
+        budget.add("### Traffic\n\n")
+        for heading, findings in sections(impact):
+            _add_all(budget, f"**{heading}**\n\n", (f"{_sentence(each)}\n" for each in findings), "more sentences")
+            budget.add("\n")
+        rest = "".join(f"- {inline(text)}\n" for text in presence(impact))
+        budget.add(f"{rest}\n" if rest else "")
         rest = "" if impact.findings else f"{impact.sentences[0].capitalize()}.\n"
         budget.add(f"{rest}\n<sub>{inline(impact.reach)}</sub>\n\n")
     budget.add(f"### Objects\n\n{count(changes).capitalize()}.\n\n")
@@ -86,8 +91,10 @@ def _add_all(budget: _Budget, head: str, pieces: Iterator[str], what: str) -> No
 
 
 def _sentence(finding: Finding) -> str:
-    witness = finding.witness
-    return f"- {inline(finding.text)}  \n  <sub>such as {code(request_line(witness.request))} at {code(witness.proxy)}</sub>"
+    warning = f"**{strong(finding)}:** " if strong(finding) else ""
+    change = before_after(finding)
+    shown = f"{code(command_line(finding))}{f'<br>{inline(change)}' if change else ''}"
+    return f"- {warning}{inline(finding.text)}  \n  <sub>{shown}</sub>"
 
 
 def _row(change: ObjectChange, texts: Texts) -> str:

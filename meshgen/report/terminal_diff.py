@@ -13,7 +13,7 @@ from meshgen.report.fields import FieldLine, field_lines
 from meshgen.report.paint import Paint
 from meshgen.report.places import Texts, place_of
 from meshgen.report.printable import printable
-from meshgen.report.requests import request_line
+from meshgen.report.traffic import before_after, command_line, presence, sections, strong
 
 _COLORS = {"+": "green", "-": "red", "~": "yellow", "=": "dim"}
 
@@ -50,20 +50,24 @@ def count(changes: Changes) -> str:
 
 def _impact(impact: Impact, paint: Paint) -> Iterator[str]:
     yield paint("Traffic", "bold")
-    for finding in impact.findings:
-        yield f"  {paint('•', 'cyan')} {printable(finding.text)}"
-        yield paint(f"      {_witness(finding)}", "dim")
+    for title, findings in sections(impact):
+        yield f"  {title}"
+        for finding in findings:
+            yield from _finding(finding, paint)
     if not impact.findings:
         yield f"  {impact.sentences[0]}"
-    for name in impact.only_after:
-        yield f"  {printable(name)} is a new proxy and was not traced"
-    for name in impact.only_before:
-        yield f"  {printable(name)} is gone and was not traced"
+    for text in presence(impact):
+        yield f"  {printable(text)}"
     yield paint(f"  ({impact.reach})", "dim")
 
 
-def _witness(finding: Finding) -> str:
-    return printable(f"such as {request_line(finding.witness.request)} at {finding.witness.proxy}")
+def _finding(finding: Finding, paint: Paint) -> Iterator[str]:
+    warning = paint(f"{strong(finding)}: ", "bold", "red") if strong(finding) else ""
+    yield f"  {paint('•', 'cyan')} {warning}{printable(finding.text)}"
+    change = before_after(finding)
+    yield paint(f"      {printable(command_line(finding))}", "dim")
+    if change:
+        yield paint(f"      {printable(change)}", "dim")
 
 
 def _object(change: ObjectChange, texts: Texts, paint: Paint, *, full: bool) -> Iterator[str]:

@@ -19,8 +19,10 @@ from meshgen.diff.classes.places import Configs, places_of, upstream_tls
 from meshgen.diff.fate import compare_fates
 from meshgen.diff.impact import configs_of
 from meshgen.diff.sentences import sentences_of
+from meshgen.diff.touched import touched_proxies
 from meshgen.emit.envoy.snapshot import Snapshot
 from meshgen.emit.envoy.translate import emit_envoy
+from meshgen.mesh import Mesh
 from meshgen.mesh.proxies import derive_proxies
 from meshgen.trace import Decision, Request, trace
 
@@ -29,8 +31,11 @@ IDENTITIES = ("cluster.local/ns/shop/sa/catalog", "cluster.local/ns/pay/sa/web")
 WHERE = {"gateway": ("istio-system/edge",), "in": ("shop/catalog",), "out": ("pay/web", "shop/catalog")}
 
 
-def snapshots(documents: list[Json]) -> dict[str, Snapshot]:
-    mesh = mesh_of("\n---\n".join(map(json.dumps, documents)))
+def mesh_from(documents: list[Json]) -> Mesh:
+    return mesh_of("\n---\n".join(map(json.dumps, documents)))
+
+
+def snapshots(mesh: Mesh) -> dict[str, Snapshot]:
     proxies = {("istio-system/edge" if each.role.value == "gateway" else each.id): each for each in derive_proxies(mesh)}
     return {name: emit_envoy(mesh, proxy)[0] for name, proxy in proxies.items()}
 
@@ -76,7 +81,12 @@ def examples(draw: st.DrawFn) -> Example:
 @given(examples())
 def test_no_change_is_passed_over_and_none_is_made_up(example: Example):
     pair = example.pair
-    before, after = map(snapshots, pair)
+    meshes = [mesh_from(each) for each in pair]
+    before, after = map(snapshots, meshes)
+    proxies = [after[name].proxy for name in after if name in before and before[name].proxy == after[name].proxy]
+    touched = touched_proxies(meshes[0], meshes[1], proxies)
+    for name in (name for name in after if after[name].proxy in proxies and after[name].proxy not in touched):
+        assert before[name] == after[name], f"{name} is left out though its configuration differs"
     configs = {name: configs_of(before[name], after[name]) for name in before if name in after}
     compared = {name: [compare_place(place, IDENTITIES) for place in places_of(each)] for name, each in configs.items()}
     for name, comparisons in compared.items():

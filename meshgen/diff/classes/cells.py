@@ -67,8 +67,6 @@ def _within(region: Region, choice: Choice) -> Region | None:
 def other_answers(before: Side, after: Side) -> Iterator[Region]:
     """The requests that both sides refuse, with another status, and those for which another service is asked."""
     if before.is_closed or after.is_closed:
-        if not (before.is_closed and after.is_closed):  # a status on one side, a closed connection on the other
-            yield from _refused(before if after.is_closed else after, ())
         return
     sides = (before, after)
     keys = [{gate.key for gate in side.gates} for side in sides]

@@ -212,7 +212,7 @@ def _connections(configs: Configs, sides: tuple[JsonObject | None, JsonObject | 
         for sni in server_names:
             yield Request(
                 port=port, address=place, capture=capture, protocol=protocol, tls=tls,
-                sni=sni if tls != "none" else None, host=sni or "anything.example",
+                sni=sni if tls != "none" else None, host=sni or "anything.invalid",
             )  # fmt: skip
 
 
@@ -377,5 +377,5 @@ def _tcp_label(base: Request, chains: _Pair) -> str:
 def concrete(domain: str) -> str:
     """A host that a domain of a virtual host stands for."""
     if domain == "*":
-        return "anything.example"
+        return "anything.invalid"
     return f"any{domain[1:]}" if domain.startswith("*") else domain.replace("*", "any")

@@ -261,7 +261,7 @@ def test_callers_by_token_gain_access_by_what_their_token_says():
     before = with_policy("{selector: {matchLabels: {app: catalog}}}")
     after = with_policy(f"{{selector: {{matchLabels: {{app: catalog}}}}, rules: [{rule}]}}")
     assert between(before, after) == [
-        "any other workload with a token of https://login.example, group: admin gains access to catalog"
+        "any workload with a token of https://login.example, group: admin gains access to catalog"
     ]
 
 
@@ -324,6 +324,65 @@ def test_a_service_that_is_gone_has_no_timeout_to_speak_of():
     assert "go to where the client meant them to go" in told
     assert "timeout" not in told
     assert "retried" not in told
+
+
+GATE = """---
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: {name: gate, namespace: istio-system}
+spec:
+  selector: {matchLabels: {istio: ingressgateway}}
+  rules: [{from: [{source: {requestPrincipals: ["*"]}}]}]
+---
+apiVersion: security.istio.io/v1
+kind: RequestAuthentication
+metadata: {name: gate, namespace: istio-system}
+spec:
+  selector: {matchLabels: {istio: ingressgateway}}
+  jwtRules: [{issuer: https://login.example, jwks: '{"keys": []}'}]
+"""
+
+
+def test_a_gateway_that_asks_for_no_token_any_more_is_told_before_all_else():
+    closed = MESH + GATE
+    opened = closed.replace('[{from: [{source: {requestPrincipals: ["*"]}}]}]', "[{}]").replace("weight: 90", "weight: 80")
+        "weight: 90", "weight: 80"
+    )
+    found = impact(snapshots(mesh_of(closed)), snapshots(mesh_of(opened)))
+    first = found.findings[0]
+    assert first.kind.value == "open"
+    assert first.text.startswith("anyone gains access to shop.example.com")
+    assert first.text.endswith("without a token, which was needed before")
+    assert not first.witness.request.claims
+    assert (first.witness.before.status, first.witness.after.status) == (403, None)
+
+
+def test_origins_of_browsers_have_sentences_of_their_own():
+    cors = "corsPolicy: {allowOrigins: [{exact: https://a.example}], allowMethods: [GET]}"
+    sentences = after(("route: [{destination: {host: web}}]", f"{cors}\n    route: [{{destination: {{host: web}}}}]")).sentences
+    assert len(sentences) == 2
+    assert sentences[0].startswith("pages of https://a.example may read answers to requests to shop.example.com")
+    assert "are now answered by the proxy with allow-methods: GET, allow-origin: https://a.example" in sentences[1]
+
+
+def test_how_servers_are_spoken_to_is_told():
+    rule = "host: catalog\n  trafficPolicy: {tls: {mode: DISABLE}}\n  subsets"
+    (sentence,) = [each for each in after(("host: catalog\n  subsets", rule)).sentences if "requests to catalog " in each]
+    assert "are sent on in plaintext instead of mTLS" in sentence
+
+
+def test_callers_and_hosts_that_share_a_sentence_are_named_in_one():
+    two = "sa/webapp, cluster.local/ns/shop/sa/forum, cluster.local/ns/shop/sa/batch]"
+    assert after(("sa/webapp]", two)).sentences == ("batch and forum gain access to catalog with method GET, path /items*",)
+
+
+def test_a_new_workload_is_said_to_be_one_with_what_it_takes():
+    more = MESH.replace("webapp", "batch")
+        "webapp", "batch"
+    )
+    found = impact(snapshots(mesh_of(MESH)), snapshots(mesh_of(more)))
+    assert found.only_after == ("shop/batch",)
+    assert found.meanings["shop/batch"].startswith("a workload that takes requests")
 
 
 def test_several_changes_are_told_together_access_first():

@@ -56,8 +56,9 @@ def test_a_diff_begins_with_traffic_and_shows_objects_fields_and_their_lines():
         render_diff(a_diff(), an_impact(), TEXTS)
         == """\
 Traffic
+  Where requests go
   • 10% → 25% of requests to catalog go to v2
-      such as GET http://catalog/items 'x-cohort: internal' at shop/webapp
+      GET http://catalog/items 'x-cohort: internal' at shop/webapp
   (from 2 classes of requests that the configurations of 1 proxy tell apart)
 
 + Gateway shop/new  (shop.yaml:3)
