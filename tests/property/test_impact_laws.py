@@ -26,7 +26,7 @@ from meshgen.mesh import Mesh
 from meshgen.mesh.proxies import derive_proxies
 from meshgen.trace import Decision, Request, trace
 
-PAIRS = int(os.environ.get("MESHGEN_IMPACT_PAIRS", "40"))
+PAIRS = int(os.environ.get("MESHGEN_IMPACT_PAIRS", "120"))
 IDENTITIES = ("cluster.local/ns/shop/sa/catalog", "cluster.local/ns/pay/sa/web")
 WHERE = {"gateway": ("istio-system/edge",), "in": ("shop/catalog",), "out": ("pay/web", "shop/catalog")}
 

@@ -10,11 +10,11 @@ from itertools import product
 
 from meshgen.json import JsonObject, JsonValue
 from meshgen.trace import Capture, EnvoyConfig, Request
-from meshgen.trace.config import HTTP_CONNECTION_MANAGER, network_filters
+from meshgen.trace.config import HTTP_CONNECTION_MANAGER, network_filters, restores_destination
 from meshgen.trace.fields import boolean, integer, message, messages, string, strings, typed_config
 from meshgen.trace.steps.arrival import split_port
 from meshgen.trace.steps.filter_chain import choose_filter_chain
-from meshgen.trace.steps.listener import choose_listener, has_listener_filter
+from meshgen.trace.steps.listener import choose_listener
 from meshgen.trace.walk import Walk
 
 ANY_PORT = 1  # stands for the ports of a workload that no chain names; 15006 itself leads nowhere
@@ -246,7 +246,7 @@ def _telling_chains(configs: Configs, sides: tuple[JsonObject | None, JsonObject
 
 def _capture(listener: JsonObject) -> Capture:
     if string(listener, "traffic_direction") == "INBOUND":
-        restores = boolean(listener, "use_original_dst") or has_listener_filter(listener, "original_dst.v3.OriginalDst")
+        restores = restores_destination(listener)
         return Capture.INBOUND if restores else Capture.NONE
     captured = boolean(listener, "use_original_dst") or not boolean(listener, "bind_to_port", default=True)
     return Capture.OUTBOUND if captured else Capture.NONE

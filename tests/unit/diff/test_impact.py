@@ -202,7 +202,7 @@ def test_a_policy_that_lets_everyone_in_says_so():
         policies["ns[shop]-policy[open]-rule[0]"] = {"permissions": [{"any": True}], "principals": [{"any": True}]}
 
     sentences = impact([catalog()], [catalog(open_up)]).sentences
-    assert sentences == ("any other workload and callers without mTLS gain access to catalog",)
+    assert sentences == ("any workload and callers without mTLS gain access to catalog",)
 
 
 def test_proxies_of_one_workload_share_a_sentence_and_a_lone_one_is_named():

@@ -260,9 +260,7 @@ def test_callers_by_token_gain_access_by_what_their_token_says():
     rule = f"{{from: [{{source: {{requestPrincipals: ['https://login.example/*']}}}}], when: {when}}}"
     before = with_policy("{selector: {matchLabels: {app: catalog}}}")
     after = with_policy(f"{{selector: {{matchLabels: {{app: catalog}}}}, rules: [{rule}]}}")
-    assert between(before, after) == [
-        "any workload with a token of https://login.example, group: admin gains access to catalog"
-    ]
+    assert between(before, after) == ["any workload with a token of https://login.example, group: admin gains access to catalog"]
 
 
 def test_the_first_policy_of_a_workload_shuts_the_others_out():
@@ -346,8 +344,6 @@ spec:
 def test_a_gateway_that_asks_for_no_token_any_more_is_told_before_all_else():
     closed = MESH + GATE
     opened = closed.replace('[{from: [{source: {requestPrincipals: ["*"]}}]}]', "[{}]").replace("weight: 90", "weight: 80")
-        "weight: 90", "weight: 80"
-    )
     found = impact(snapshots(mesh_of(closed)), snapshots(mesh_of(opened)))
     first = found.findings[0]
     assert first.kind.value == "open"
@@ -378,8 +374,6 @@ def test_callers_and_hosts_that_share_a_sentence_are_named_in_one():
 
 def test_a_new_workload_is_said_to_be_one_with_what_it_takes():
     more = MESH.replace("webapp", "batch")
-        "webapp", "batch"
-    )
     found = impact(snapshots(mesh_of(MESH)), snapshots(mesh_of(more)))
     assert found.only_after == ("shop/batch",)
     assert found.meanings["shop/batch"].startswith("a workload that takes requests")

@@ -27,7 +27,7 @@ def test_a_caller_that_gains_access_is_a_command_of_that_caller():
 
 def test_what_the_server_refuses_is_said_of_what_a_client_may_send_elsewhere():
     (finding,) = replay(MESH, MESH.replace("weight: 90", "weight: 75").replace("weight: 10", "weight: 25")).findings
-    assert command_line(finding) == "meshgen trace --from shop/webapp curl http://catalog/"
+    assert command_line(finding) == "meshgen trace --from shop/web curl http://catalog/"
     assert before_after(finding) == "into shop/catalog: denied (403), as before"
 
 
