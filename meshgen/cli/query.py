@@ -27,7 +27,7 @@ Questions:
 
 \b
 Examples:
-  meshgen query who can call payments?
+  meshgen query 'who can call payments?'
   meshgen query callers payments --assert shop/webapp,istio-ingress/gateway
   meshgen query plaintext --assert none
   meshgen query open --assert www.example.com

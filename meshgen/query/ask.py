@@ -99,7 +99,7 @@ def read_question(words: Sequence[str]) -> Asked:
             if match := re.fullmatch(pattern, text, re.IGNORECASE):
                 return Asked(found, match.group(1) if known.takes else "")
     if not text:
-        message = "no question is asked; ask as in `meshgen query who can call payments?`"
+        message = "no question is asked; ask as in `meshgen query 'who can call payments?'`"
         raise UnanswerableError(message)
     examples = "`who can call payments?`, `what can webapp reach?`"
     message = f"`{text}` is no question that is known; {suggest(kind, QUESTIONS)}; or ask as in {examples}"
