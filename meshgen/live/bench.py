@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import ssl
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -26,6 +28,7 @@ ASSUMED = "192.0.2.1"
 
 _CERTIFICATES = "/certificates"
 _SECONDS = 60.0
+_ALLOWED = re.compile(r"rbac\.policy\.(?P<name>.*)\.allowed: (?P<count>\d+)$")
 ELSEWHERE = "elsewhere"
 """The stub behind everything that no test asks for."""
 
@@ -63,6 +66,7 @@ class Bench:
         self._servers: dict[tuple[str, int], tuple[Proxy, int]] = {}
         self._proxies: dict[str, Proxy] = {}
         self._elsewhere = self._stub(ELSEWHERE, ())
+        self._running: list[EnvoyProcess] = []
 
     def add(self, proxies: Sequence[Proxy], known: Iterable[Proxy]) -> None:
         """The proxies that take part, and of all that are known those behind the clusters that are used."""
@@ -100,7 +104,19 @@ class Bench:
     def _launch(self, envoy: Path, plans: Iterable[tuple[Proxy, JsonObject]]) -> Iterator[EnvoyProcess]:
         for proxy, bootstrap in plans:
             led = on_loopback(bootstrap, self._wiring(proxy))
-            yield launch(envoy, led, self._place(proxy.id))
+            process = launch(envoy, led, self._place(proxy.id))
+            self._running.append(process)
+            yield process
+
+    def allowed(self) -> Counter[str]:
+        """How often each rule of a policy has allowed a request so far, by Envoy's name for it."""
+        found: Counter[str] = Counter()
+        for process in self._running:
+            for line in process.admin("/stats?filter=rbac%5C.policy").splitlines():
+                match = _ALLOWED.search(line)
+                if match is not None:
+                    found[match["name"]] += int(match["count"])
+        return found
 
     def logs(self) -> Mapping[str, list[dict[str, str]]]:
         """The access logs by proxy, once the Envoys are stopped."""

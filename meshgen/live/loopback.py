@@ -203,6 +203,8 @@ def _led(value: JsonValue, wiring: Wiring) -> JsonValue:
         found = {key: item for key, item in found.items() if key != "tracing"} | {"access_log": [_log(wiring)]}
     elif kind == "TcpProxy":
         found["access_log"] = [_log(wiring)]
+    if string(found, "@type").endswith("filters.http.rbac.v3.RBAC"):
+        found["track_per_rule_stats"] = True
     if "issuer" in found and ("remote_jwks" in found or "local_jwks" in found):
         found = {key: item for key, item in found.items() if key != "remote_jwks"}
         found["local_jwks"] = {"inline_string": wiring.jwks}

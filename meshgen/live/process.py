@@ -89,6 +89,11 @@ class EnvoyProcess:
         except (OSError, urllib.error.URLError):
             return False
 
+    def admin(self, path: str) -> str:
+        """What its admin interface answers."""
+        with urllib.request.urlopen(f"http://{LOOPBACK}:{self.admin_port}{path}", timeout=10) as answer:
+            return bytes(answer.read()).decode()
+
     def _wait(self, condition: Callable[[], bool], seconds: float) -> None:
         deadline, pause = time.monotonic() + seconds, threading.Event()
         while not condition():

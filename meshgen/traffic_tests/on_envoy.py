@@ -43,6 +43,7 @@ class _Sent:
     hops: tuple[Hop, ...]
     number: str
     responses: list[Response | None] = field(default_factory=list)
+    allowing: tuple[str, ...] = ()  # the rules that allowed it, by Envoy's names
 
 
 class EnvoyEngine:
@@ -134,17 +135,18 @@ def why_not_sent(case: Case, hops: Sequence[Hop]) -> str:
     """Why this engine cannot send the request of a case; empty if it can."""
     first = hops[0]
     request = first.request
-    if not request.is_http:
-        return "it sends HTTP, not TCP"
-    if request.protocol != "http":
-        return "it sends HTTP/1.1"
-    if request.is_tls and first.side == "out of":
-        return "it sends no TLS through a sidecar"
-    if first.decision.cluster == PASSTHROUGH and len(hops) > 1:
-        return "what a sidecar passes through goes to a stub, not to the server's sidecar"
-    if case.question is not None and case.question.headers != () and any("\n" in value for _, value in case.question.headers):
-        return "a header has a line break"
-    return ""
+    headers = case.question.headers if case.question is not None else ()
+    reasons = {
+        "it sends HTTP, not TCP": not request.is_http,
+        "it sends HTTP/1.1": request.is_http and request.protocol != "http",
+        "it opens no tunnels": request.method == "CONNECT",
+        "it sends no TLS through a sidecar": request.is_tls and first.side == "out of",
+        "what a sidecar passes through goes to a stub, not to the server's sidecar": (
+            first.decision.cluster == PASSTHROUGH and len(hops) > 1
+        ),
+        "a header has a line break": any("\n" in value for _, value in headers),
+    }
+    return next((reason for reason, holds in reasons.items() if holds), "")
 
 
 async def _send_all(bench: Bench, envoy: Path, sent: Sequence[_Sent], arrivals: list[Arrival]) -> None:
@@ -154,7 +156,10 @@ async def _send_all(bench: Bench, envoy: Path, sent: Sequence[_Sent], arrivals: 
             for stub in bench.stubs.values():
                 await stubs.add(stub.name, stub.port, bench.server_context(stub) if stub.names else None)
             for each in sent:
+                before = bench.allowed() if each.case.expect.by is not None else None
                 await _send(bench, each)
+                if before is not None:
+                    each.allowing = tuple(sorted(bench.allowed() - before))
         finally:
             await stubs.close()
 
@@ -265,6 +270,7 @@ def _evidence(sent: _Sent, bench: Bench, arrivals: Iterable[Arrival], logs: Logs
         gateways=frozenset(name for name, proxy in roles.items() if _is_gateway(proxy)),
         sender=sent.hops[0].proxy.id,
         bench=bench,
+        allowing=sent.allowing,
         brought=tuple(name.lower() for name in sent.case.expect.without_response_headers or ()),
     )
 

@@ -17,7 +17,6 @@ from meshgen.traffic_tests.seen import Place, Seen, place_of_cluster
 
 _MILLISECOND = 1_000_000
 _POLICY = re.compile(r"rbac_access_denied_matched_policy\[(?P<name>.*)\]")
-_NOT_ALLOWED_BY = "Envoy does not tell which rule allows a request"
 _NO_LOCALITY = "all addresses are of loopback"
 
 
@@ -34,6 +33,7 @@ class Evidence:
     sender: str
     bench: Bench
     brought: tuple[str, ...]  # headers that the stubs answered with
+    allowing: tuple[str, ...] = ()  # rules of policies that allowed it, by Envoy's names; looked at where a test asks for them
 
     def is_inbound(self, proxy: str, entry: dict[str, str]) -> bool:
         """Whether an entry is of a server's side."""
@@ -66,7 +66,7 @@ def seen_live(simulated: Seen, evidence: Evidence) -> Seen:
     location = next((value for name, value in headers if name == "location"), "")
     seen = Seen(
         outcome=_outcome(evidence, ending, location, status[0][0] if status else None),
-        policies=_policies(ending),
+        policies=_policies(ending) if arrival is None else _allowing(evidence),
         shares=_shares(evidence),
         through=_through(evidence),
         status=status[0][0] if status else None,
@@ -88,7 +88,7 @@ def seen_live(simulated: Seen, evidence: Evidence) -> Seen:
         made_by=simulated.made_by,
         reason=ending.get("details", "") if arrival is None else "",
     )
-    return replace(seen, unseen=_unseen(simulated, seen, evidence))
+    return replace(seen, unseen=_unseen(simulated, evidence))
 
 
 def _ending(evidence: Evidence) -> dict[str, str]:
@@ -130,6 +130,11 @@ def _policies(ending: dict[str, str]) -> tuple[Source, ...]:
     found = _POLICY.match(ending.get("details", ""))
     source = source_of_policy(found["name"]) if found is not None else None
     return (source,) if source is not None else ()
+
+
+def _allowing(evidence: Evidence) -> tuple[Source, ...]:
+    found = (source_of_policy(name) for name in evidence.allowing)
+    return tuple(source for source in found if source is not None)
 
 
 def _shares(evidence: Evidence) -> tuple[tuple[Place, float], ...]:
@@ -204,10 +209,8 @@ def _mtls(evidence: Evidence) -> bool | None:
     return bool(versions - {"", "-"}) if versions else None
 
 
-def _unseen(simulated: Seen, seen: Seen, evidence: Evidence) -> dict[str, str]:
+def _unseen(simulated: Seen, evidence: Evidence) -> dict[str, str]:
     found = {"locality": _NO_LOCALITY}
-    if seen.outcome in {"allowed", "passedThrough"}:
-        found["by"] = _NOT_ALLOWED_BY
     if simulated.retry is not None and simulated.retry.per_try_timeout:
         found["timeout"] = "Envoy tells how long it waits for one try"
     if simulated.retry is not None and not evidence.probes:
