@@ -225,7 +225,12 @@ def http_route(draw: st.DrawFn, hosts: list[str], *, last: bool) -> Json:
 def cors(draw: st.DrawFn) -> Json:
     """A CorsPolicy."""
     origins = some(draw, 2, {"exact": "http://a.example"}, {"prefix": "http://"}, {"regex": "https?://[a-z]+"}, {"exact": "*"})
-    more = pick(draw, {}, {"allowMethods": ["GET", "PUT"], "maxAge": "5s"}, {"allowCredentials": True, "exposeHeaders": ["x-r"]})
+    more = pick(
+        draw,
+        {},
+        {"allowMethods": ["GET", "PUT"], "maxAge": "5s", "allowHeaders": ["x-a"]},
+        {"allowCredentials": True, "exposeHeaders": ["x-r"]},
+    )
     preflights = pick(draw, {}, {"unmatchedPreflights": "IGNORE"}, {"unmatchedPreflights": "FORWARD"})
     return {"allowOrigins": origins or [{"exact": "http://b.example"}], **more, **preflights}
 
@@ -236,7 +241,7 @@ SOURCES: dict[str, tuple[str, ...]] = {
     "principals": (f"{NAMESPACE}/webapp", f"{NAMESPACE}/*", "*/edge", "*", "cluster.local/ns/bank/sa/teller"),
     "namespaces": ("shop", "bank", "*an*", "sh*", "*"),
     "serviceAccounts": ("shop/webapp", "teller", "webapp"),
-    "ipBlocks": ("127.0.0.1", "127.0.0.0/24", "10.0.0.0/8"),
+    "ipBlocks": ("127.0.0.5", "127.0.0.0/24", "10.0.0.0/8"),
     "remoteIpBlocks": ("127.0.0.0/8", "9.9.9.9", "10.1.0.0/16"),
     "requestPrincipals": ("*", f"{ISSUERS[0]}/*", f"{ISSUERS[0]}/ann", "*/bob"),
 }
@@ -249,7 +254,7 @@ OPERATIONS: dict[str, tuple[str, ...]] = {
 CONDITIONS: dict[str, tuple[str, ...]] = {
     "request.headers[x-a]": ("a", "a*", "*b", "*"),
     "request.headers[x-c]": ("1", "*"),
-    "source.ip": ("127.0.0.1", "127.0.0.0/30"),
+    "source.ip": ("127.0.0.5", "127.0.0.0/30"),
     "remote.ip": ("127.0.0.0/8", "9.9.9.9"),
     "source.namespace": ("shop", "bank"),
     "source.principal": (f"{NAMESPACE}/webapp", "*"),
@@ -389,6 +394,15 @@ def connections(draw: st.DrawFn) -> list[Json]:
     return [*found, document("VirtualService", "ledger", {"hosts": ["*"], "gateways": ["edge"], "tcp": [ledger]})]
 
 
+def mesh_config(draw: st.DrawFn) -> Json:
+    """MeshConfig: how paths are normalised, and how many proxies stand before a gateway."""
+    kinds = ("NONE", "BASE", "MERGE_SLASHES", "DECODE_AND_MERGE_SLASHES")
+    found: Json = {"pathNormalization": {"normalization": pick(draw, *kinds)}}
+    if often(draw, 40):
+        found["defaultConfig"] = {"gatewayTopology": {"numTrustedProxies": pick(draw, 1, 2)}}
+    return found
+
+
 @st.composite
 def meshes(draw: st.DrawFn) -> list[Json]:
     """The documents of a mesh."""
@@ -407,4 +421,6 @@ def meshes(draw: st.DrawFn) -> list[Json]:
     if often(draw, 60):
         spec = {"selector": {"matchLabels": {"app": "orders"}}, "mtls": {"mode": pick(draw, "STRICT", "PERMISSIVE", "DISABLE")}}
         found.append(document("PeerAuthentication", "orders", spec, "security"))
+    if often(draw, 50):
+        found.append({"kind": "MeshConfig", "mesh": mesh_config(draw)})
     return [*found, *policies(draw, {"app": "orders"}), *policies(draw, {"istio": "edge"})]

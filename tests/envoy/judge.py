@@ -37,10 +37,12 @@ UPSTREAMS = {
     Port.VAULT: "vault",
     Port.VAULT_2: "vault-deep",
 }
-# Random, the codec's, what names the machine's own address for a loopback peer, and what holds a certificate's digest.
-NOT_TOLD = ("x-request-id", "content-length", "x-forwarded-for", "x-forwarded-client-cert")
-TOLD_OF_ANSWERS = ("location", "x-r", "x-q", "access-control-allow-origin", "access-control-allow-methods", "www-authenticate",
-                   "access-control-allow-credentials", "access-control-expose-headers", "access-control-max-age")  # fmt: skip
+# Random, the codec's, and what holds a certificate's digest.
+NOT_TOLD = ("x-request-id", "content-length", "x-forwarded-client-cert")
+_CORS = [f"access-control-{name}" for name in (
+    "allow-origin", "allow-methods", "allow-headers", "allow-credentials", "expose-headers", "max-age",
+)]  # fmt: skip
+TOLD_OF_ANSWERS = ("location", "x-r", "x-q", "www-authenticate", *_CORS)
 CLOSED: Json = {"closed": True}
 
 
@@ -105,9 +107,13 @@ class Bench:
         return text
 
     def mesh(self, documents: list[Json]) -> Mesh:
-        """The documents compiled, at this run's ports and with its keys."""
+        """The documents compiled, at this run's ports and with its keys; one of kind MeshConfig is the mesh's."""
         text = self.real(json.dumps(documents)).replace('"JWKS"', json.dumps(self.jwks()))
-        return mesh_of("", *json.loads(text))
+        made = json.loads(text)
+        config = [each["mesh"] for each in made if each["kind"] == "MeshConfig"]
+        return mesh_of(
+            "", *(each for each in made if each["kind"] != "MeshConfig"), config=json.dumps(config[0]) if config else None
+        )
 
     def sent(self, call: Call) -> Call:
         """A call as it goes out: with this run's ports and its token in place."""

@@ -35,7 +35,7 @@ def apply(walk: Walk, config: JsonObject) -> Answer | None:  # noqa: ARG001 - ev
             walk.note("cors", "forwarded", reason, source=source)
             return None
         walk.note("cors", "preflight answered", reason, source=source)
-        headers = _preflight_headers(policy, origin) if allowed else ()
+        headers = _preflight_headers(policy, origin, allowed=allowed)
         return Answer(outcome=Outcome.DIRECT, status=200, headers=headers, is_routed=False)
     if allowed:
         walk.note("cors", "headers added", reason, source=source)
@@ -60,9 +60,9 @@ def _answer_headers(policy: JsonObject, origin: str) -> list[tuple[str, str]]:
     return headers
 
 
-def _preflight_headers(policy: JsonObject, origin: str) -> tuple[tuple[str, str], ...]:
-    headers = _answer_headers(policy, origin)
-    for field in ("allow_methods", "allow_headers", "max_age"):
-        if string(policy, field):
-            headers.append((f"access-control-{field.replace('_', '-')}", string(policy, field)))
-    return tuple(headers)
+def _preflight_headers(policy: JsonObject, origin: str, *, allowed: bool) -> tuple[tuple[str, str], ...]:
+    """What a preflight is answered with; an origin that is not allowed is told everything else."""
+    only_if_allowed = ("access-control-allow-origin", "access-control-expose-headers")
+    headers = [pair for pair in _answer_headers(policy, origin) if allowed or pair[0] not in only_if_allowed]
+    fields = [name for name in ("allow_methods", "allow_headers", "max_age") if string(policy, name)]
+    return (*headers, *((f"access-control-{name.replace('_', '-')}", string(policy, name)) for name in fields))
