@@ -19,6 +19,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "push": ("Bring compiled files to a running Envoy without losing a request.", "meshgen.cli.push"),
     "query": ("Answer questions about the mesh: who can call whom, what is open.", "meshgen.cli.query"),
     "schema": ("Print the JSON Schema of the intent language, for editors.", "meshgen.cli.schema"),
+    "serve": ("Serve proxies to Envoys on this machine, and follow the sources.", "meshgen.cli.serve"),
     "test": ("Run TrafficTests: requests and what must happen to them.", "meshgen.cli.test"),
     "trace": ("Say what will happen to a request, step by step.", "meshgen.cli.trace"),
 }

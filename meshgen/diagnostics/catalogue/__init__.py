@@ -22,6 +22,7 @@ from meshgen.diagnostics.catalogue import (
     resilience,
     rollout,
     security,
+    serve,
     sources,
     telemetry,
     traffic,
@@ -53,6 +54,7 @@ AREAS = (
     adopt,
     backend,
     envoy_versions,
+    serve,
     traffic_tests,
     envoy_delivery,
 )

@@ -171,7 +171,7 @@ def _with_endpoints(cluster: JsonObject, endpoints: Mapping[str, JsonObject], do
     assignment = endpoints.get(name, {"cluster_name": name})
     host = None if assignment.get("endpoints") else dns_stand_in(name, domain)
     if host is None:
-        return _without_unused_sockets({**kept, "type": "STATIC", "load_assignment": assignment})
+        return without_unused_sockets({**kept, "type": "STATIC", "load_assignment": assignment}, assignment)
     # No endpoint is known, so the service's own name is asked; it leads to its virtual IP.
     address: JsonObject = {"socket_address": {"address": host[0], "port_value": host[1]}}
     endpoint: JsonObject = {"endpoint": {"address": address}}
@@ -179,12 +179,12 @@ def _with_endpoints(cluster: JsonObject, endpoints: Mapping[str, JsonObject], do
         endpoint["metadata"] = {"filter_metadata": {"envoy.transport_socket_match": {"tlsMode": "istio"}}}
     stand_in: JsonObject = {"cluster_name": name, "endpoints": [{"lb_endpoints": [endpoint]}]}
     resolved: JsonObject = {"type": "STRICT_DNS", "dns_lookup_family": "V4_PREFERRED", "load_assignment": stand_in}
-    return with_dns_cluster_type(_without_unused_sockets({**kept, **resolved}))
+    return with_dns_cluster_type(without_unused_sockets({**kept, **resolved}, stand_in))
 
 
-def _without_unused_sockets(cluster: JsonObject) -> JsonObject:
+def without_unused_sockets(cluster: JsonObject, assignment: JsonValue) -> JsonObject:
     """Without mutual TLS that none of the endpoints speaks, so that a plaintext mesh needs no certificates at all."""
-    if "transport_socket_matches" not in cluster or '"tlsMode":"istio"' in orjson.dumps(cluster["load_assignment"]).decode():
+    if "transport_socket_matches" not in cluster or b'"tlsMode":"istio"' in orjson.dumps(assignment):
         return cluster
     return {key: item for key, item in cluster.items() if key != "transport_socket_matches"}
 

@@ -6,7 +6,7 @@ and CLUSTER. What is not (BOOTSTRAP, EXTENSION_CONFIG, anything beside a filter 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 
@@ -33,11 +33,20 @@ class Resources:
 
 def patched(resources: Resources, filters: Sequence[IstioObject[EnvoyFilter]], proxy: Proxy) -> Resources:
     """The resources with all patches that concern the proxy; what no patch touches stays the same value."""
+    for _, _, changed in patch_by_patch(resources, filters, proxy):
+        resources = changed
+    return resources
+
+
+def patch_by_patch(
+    resources: Resources, filters: Sequence[IstioObject[EnvoyFilter]], proxy: Proxy
+) -> Iterator[tuple[IstioObject[EnvoyFilter], int, Resources]]:
+    """Each patch that concerns the proxy, by its filter and its place in it, and the resources after it."""
     for found in filters:
-        for patch in found.spec.config_patches or ():
+        for index, patch in enumerate(found.spec.config_patches or ()):
             if is_carried(patch) and match.proxy_fits(patch.match, proxy):
                 resources = _APPLY[patch.apply_to or ""](resources, _Patch(patch, proxy))
-    return resources
+                yield found, index, resources
 
 
 def is_carried(patch: EnvoyConfigObjectPatch) -> bool:

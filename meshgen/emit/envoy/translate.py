@@ -37,12 +37,7 @@ def emit_envoy(mesh: Mesh, proxy: Proxy) -> tuple[Snapshot, tuple[Diagnostic, ..
     Equal inputs give equal bytes; nothing is read but the arguments.
     """
     view = mesh.view(proxy)
-    if proxy.role is Role.GATEWAY:
-        listeners, routes = _gateway(mesh, view)
-    else:
-        listeners, routes = _sidecar(mesh, view)
-    emitted = Resources(listeners=tuple(listeners), routes=tuple(routes), clusters=clusters(mesh, view))
-    resources = patched(emitted, mesh.envoy_filters(proxy), proxy)
+    resources = patched(unpatched(mesh, view), mesh.envoy_filters(proxy), proxy)
     all_clusters = [with_dns_cluster_type(cluster) for cluster in resources.clusters]
     bootstrap, left_out = custom_bootstrap(mesh, proxy)
     snapshot = Snapshot(
@@ -70,6 +65,12 @@ def emit_inbound(mesh: Mesh, proxy: Proxy) -> Snapshot:
         clusters=_by_name(resources.clusters),
         endpoints=(),
     )
+
+
+def unpatched(mesh: Mesh, view: ProxyView) -> Resources:
+    """What EnvoyFilters find."""
+    listeners, routes = _gateway(mesh, view) if view.proxy.role is Role.GATEWAY else _sidecar(mesh, view)
+    return Resources(listeners=tuple(listeners), routes=tuple(routes), clusters=clusters(mesh, view))
 
 
 def _gateway(mesh: Mesh, view: ProxyView) -> tuple[list[JsonObject], list[JsonObject]]:
