@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 import shlex
 import sys
 from dataclasses import dataclass
@@ -82,6 +83,7 @@ def command(
         _print_bootstrap(result, _proxy(result, printed), place, (api_type, admin_port))
         return
     _require_packages()
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # what it would log is said in our own words
     from meshgen.serve.watch import look
 
     root = project_root(directory)

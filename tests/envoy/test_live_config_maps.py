@@ -14,9 +14,10 @@ import orjson
 import pytest
 import yaml
 from harness import EchoServer, RunningEnvoy, free_port, http_request, start_envoy, wait_until
+from load import Load
 from mesh_text import mesh_of
 from meshes import FileTree, echo_endpoint, options, service, sidecar, snapshot
-from test_live_filesystem import Catalog, Load
+from test_live_filesystem import Catalog
 
 from meshgen.deliver.admin import Admin
 from meshgen.deliver.config_maps import config_maps, released_files

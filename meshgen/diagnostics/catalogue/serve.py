@@ -45,7 +45,7 @@ spec:
   - applyTo: CLUSTER
     patch:
       operation: MERGE
-      value: {conect_timeout: 1s}      # the field is connect_timeout
+      value: {conn_timeout: 1s}        # the field is connect_timeout
 ```
 
 The proxy keeps the configuration that it had. Correct the field, or remove the patch.
