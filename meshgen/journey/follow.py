@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
-from meshgen.emit.envoy.names import BLACK_HOLE, PASSTHROUGH, parse_outbound
+from meshgen.emit.envoy.names import PASSTHROUGH, parse_outbound
 from meshgen.journey.cluster_names import cluster_words
+from meshgen.journey.hints import hints, refuses_plaintext
 from meshgen.journey.question import Question, UnanswerableError
 from meshgen.journey.scene import MeshScene, Scene, Station
 from meshgen.mesh import Mesh, Proxy, Role
@@ -248,15 +249,6 @@ class Journeys:
         following = self._following(from_here, question)
         return Copy(mirror=mirror, hops=self._on_from(following, question) if following is not None else ())
 
-    def _unknown_host(self, first: Hop) -> str:
-        """What to say of a host that the first proxy does not know: the nearest that the mesh does."""
-        decision, host = first.decision, first.request.host.partition(":")[0]
-        caught = decision.virtual_host.startswith(_CATCH_ALLS) or decision.cluster in _CATCHING
-        if not caught and (decision.outcome is not Outcome.NOT_FOUND or decision.virtual_host):
-            return ""
-        near = self.scene.near(host, first.request.port, first.proxy)
-        return f"{first.proxy.id} knows no host `{host}` on port {first.request.port}" + (f"; {near}" if near else "")
-
     def _end(self, last: Hop, question: Question) -> str:
         decision = last.decision
         if decision.outcome not in _ON:
@@ -288,29 +280,32 @@ class Journeys:
                 if here:
                     others = " and ".join(f"`{name}`" for name in here)
                     notes.append(f"cluster {others} has it too; istiod balances over all clusters unless localities are kept")
-        unknown = self._unknown_host(hops[0])
-        if unknown:
-            notes.append(unknown)
-        if not question.verifies and any(_accepts_token(hop.decision) for hop in hops):
+        first, *behind = hops
+        notes += hints(self.scene, first.proxy, first.request, first.decision)
+        for hop in behind:
+            config = self._scene(hop.cluster).config(hop.proxy, inbound=hop.side == "into")
+            if refuses_plaintext(config, hop.request, hop.decision):
+                notes.append(f"{hop.proxy.id} takes TLS only on port {hop.request.port}, and the request comes in plaintext")
+        if not question.verifies and _has_token(question) and any(_accepts_token(hop.decision) for hop in hops):
             notes.append("the signature of the token is taken as valid, and its time as now")
         if len(hops) == _LONGEST:
             notes.append(f"the way is cut off after {_LONGEST} proxies: it may turn in a circle")
         return tuple(notes)
 
 
-_CATCH_ALLS = ("allow_any", "block_all", "blackhole:")
-_CATCHING = frozenset({PASSTHROUGH, BLACK_HOLE})
-
-
 def _end_of_unnamed(decision: Decision, question: Question) -> str:
     place = ", ".join(f"{each.address}:{each.port}" for each in decision.endpoints[:3])
-    if decision.cluster == "PassthroughCluster":
+    if decision.cluster == PASSTHROUGH:
         return f"wherever `{question.url}` leads, which the mesh does not know"
     return f"cluster {decision.cluster}" + (f" ({place})" if place else "")
 
 
 def _accepts_token(decision: Decision) -> bool:
     return any(step.stage == "jwt" and step.chosen == "accepted" for step in decision.steps)
+
+
+def _has_token(question: Question) -> bool:
+    return bool(question.claims) or any(name.lower() == "authorization" for name, _ in question.headers)
 
 
 def _is_address(text: str) -> bool:

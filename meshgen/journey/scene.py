@@ -10,6 +10,7 @@ from meshgen.diagnostics import did_you_mean
 from meshgen.emit.envoy.names import PASSTHROUGH, OutboundName, parse_outbound
 from meshgen.emit.envoy.translate import emit_envoy, emit_inbound
 from meshgen.journey.names import find_proxy
+from meshgen.json import JsonObject
 from meshgen.mesh import Capture, Mesh, Proxy, Role, Service
 from meshgen.trace import Decision, EnvoyConfig, Request
 from meshgen.trace.fields import messages, strings
@@ -35,12 +36,12 @@ class Station:
     stands_in: bool = False
 
 
-def hosts_of(config: EnvoyConfig) -> set[str]:
-    """The names that a proxy's virtual hosts answer to, without wildcards, ports and addresses."""
+def hosts_of(config: EnvoyConfig, table: JsonObject | None = None) -> set[str]:
+    """The names that the virtual hosts of a proxy, or of one of its tables, answer to; no wildcards, ports and addresses."""
     domains = {
         domain
-        for table in config.routes.values()
-        for virtual_host in messages(table, "virtual_hosts")
+        for each in (config.routes.values() if table is None else (table,))
+        for virtual_host in messages(each, "virtual_hosts")
         for domain in strings(virtual_host, "domains")
     }
     return {domain for domain in domains if "*" not in domain and ":" not in domain and not is_ip(domain)}

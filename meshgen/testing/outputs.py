@@ -16,6 +16,7 @@ from meshgen.journey import Question, UnanswerableError, source_line
 from meshgen.journey.clusters import journeys_of
 from meshgen.journey.curl import read_curl
 from meshgen.journey.render import render_journey
+from meshgen.journey.tokens import claims_of
 from meshgen.json import JsonValue
 from meshgen.load.load import Options
 from meshgen.load.project import PROJECT_FILE, IstioOutput, Project, Source
@@ -170,26 +171,33 @@ def _trace(case: Case, results: Sequence[Result]) -> Iterator[str]:
 
 
 def _question(arguments: tuple[str, ...]) -> Question:
-    """`--from`, `--gateway`, `--cluster`, `-X`, `-H name:value`, `--explain`, and the URL or a curl command."""
+    """As `meshgen trace` takes them: the options of `_OPTIONS`, -H and --claim, and the URL or a curl command."""
     curl = arguments.index("curl") if "curl" in arguments else len(arguments)
-    if curl < len(arguments):
-        asked = _question((*arguments[:curl], ""))
-        return replace(read_curl(arguments[curl:]), source=asked.source, gateway=asked.gateway, to=asked.to)
-    options = {"--from": "", "--gateway": "", "--cluster": "", "--to": "", "-X": "GET"}
-    headers, url, rest = [], "", iter(arguments)
+    options = dict(_OPTIONS)
+    headers: list[tuple[str, str]] = []
+    claims: list[str] = []
+    url, rest = "", iter(arguments[:curl])
     for argument in rest:
         if argument == "-H":
             name, _, value = next(rest).partition(":")
             headers.append((name.strip(), value.strip()))
+        elif argument == "--claim":
+            claims.append(next(rest))
         elif argument in options:
             options[argument] = next(rest)
         elif argument != "--explain":
             url = argument
-    return Question(
-        url=url,
-        method=options["-X"],
-        headers=tuple(headers),
+    read = read_curl(arguments[curl:]) if curl < len(arguments) else Question(url=url)
+    return replace(
+        read,
+        method=options["-X"] or read.method,
+        headers=(*read.headers, *headers),
         source=options["--from"],
         gateway=options["--gateway"],
         to=options["--to"],
+        remote_address=options["--remote-address"],
+        claims=(claims_of(claims),) if claims else (),
     )
+
+
+_OPTIONS = {"--from": "", "--gateway": "", "--cluster": "", "--to": "", "-X": "", "--remote-address": ""}

@@ -190,7 +190,7 @@ def why_not_metadata(matcher: JsonObject, metadata: JsonObject) -> str | None:
     if matches != boolean(matcher, "invert"):
         return None
     if name == "envoy.filters.http.jwt_authn" and keys:
-        claim = ".".join(keys[1:])
+        claim = ".".join(keys[1:]) if name in metadata else ""
         return f"claim `{claim}` of the token is {_show(value)}" if claim else "there is no verified token"
     return f"metadata `{name}` at `{'.'.join(keys)}` is {_show(value)}"
 
