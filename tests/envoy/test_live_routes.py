@@ -178,7 +178,8 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
             *endpoint("chat", "127.0.0.1", chat.port),
             config=CONFIG.format(log=log),
         )
-        envoy = stack.enter_context(start_envoy(bootstrap(mesh, sidecar("webapp")), directory))
+        at_once = ("--file-flush-interval-msec", "20")
+        envoy = stack.enter_context(start_envoy(bootstrap(mesh, sidecar("webapp")), directory, arguments=at_once))
         yield Shop(envoy, port, echoes["catalog"], log)
 
 
