@@ -213,7 +213,7 @@ class Expect(Model):
     without_response_headers: Annotated[Many[str], LIST] | None = None
     """Headers that proxies remove from the answer, or do not add."""
     timeout: Annotated[str, AfterValidator(_timeout)] | None = None
-    """How long the first proxy waits for the answer, a duration or `none`."""
+    """How long the answer is waited for by the first proxy on the way that does not wait for ever, a duration or `none`."""
     retries: ExpectedRetries | None = None
     mirror: Annotated[Many[ExpectedMirror], ONE_OR_MANY] | None = None
     """All copies that are made; `[]` for none."""

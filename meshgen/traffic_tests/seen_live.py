@@ -154,7 +154,9 @@ def _through(evidence: Evidence) -> tuple[str, ...]:
 
 
 def _timeout(evidence: Evidence) -> int | None:
-    values = [entry.get("timeout", "") for proxy, entry in evidence.entries if proxy == evidence.sender]
+    out = [(proxy, entry) for proxy, entry in evidence.entries if not evidence.is_inbound(proxy, entry)]
+    ordered = sorted(out, key=lambda pair: pair[0] != evidence.sender)  # the sender's proxy first, then gateways
+    values = [entry.get("timeout", "") for _, entry in ordered]
     found = next((value for value in values if value.isdigit()), None)
     return int(found) * _MILLISECOND if found is not None else None
 

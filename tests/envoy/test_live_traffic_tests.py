@@ -44,9 +44,15 @@ def fields(report: TrafficReport) -> dict[str, set[str]]:
 
 @pytest.mark.parametrize(
     "place",
-    ["golden/tests/expectations", "examples/storefront", "examples/book/05-traffic", "examples/book/06-resilience",
-     "examples/book/09-security"],
-)  # fmt: skip
+    [
+        "golden/tests/expectations",
+        "golden/tests/outside",
+        "examples/storefront",
+        "examples/book/05-traffic",
+        "examples/book/06-resilience",
+        "examples/book/09-security",
+    ],
+)
 def test_what_is_promised_holds_on_real_envoys(place: str):
     report = on_envoy(f"{place}/in" if place.startswith("golden") else place)
     assert {each.case.title: each.mismatches for each in report.outcomes if each.verdict is not Verdict.PASSED} == {}
