@@ -24,7 +24,8 @@ from harness import EchoServer, Response, free_port, http_request, start_envoy
 from mesh_text import mesh_of
 from meshes import bootstrap, gateway, sidecar
 
-from meshgen.mesh import Mesh, Proxy
+from meshgen.journey import Journeys, Question
+from meshgen.mesh import Capture, Mesh, Proxy
 from meshgen.trace import Decision, EnvoyConfig, Outcome, Request, trace
 from meshgen.trace.decision import Endpoint, UpstreamTls
 
@@ -156,7 +157,8 @@ def running(bench: Bench, documents: list[Json]) -> Iterator[Stage]:
             pending = [pool.submit(stack.enter_context, start) for start in starts]
         for each in pending:
             each.result()
-        yield Stage(bench, {name: EnvoyConfig.from_bootstrap(configuration) for name, configuration in made.items()})
+        journeys = Journeys(mesh, [replace(proxy, capture=Capture.IPTABLES) for proxy in PROXIES.values()])
+        yield Stage(bench, journeys, {name: EnvoyConfig.from_bootstrap(configuration) for name, configuration in made.items()})
 
 
 def _certificates(bench: Bench, name: str) -> Path:
@@ -181,6 +183,7 @@ class Stage:
     """Running Envoys, and what the simulator knows of them: the same configuration."""
 
     bench: Bench
+    journeys: Journeys
     configs: dict[str, EnvoyConfig]
 
     # --- what Envoy does ---------------------------------------------------------------------------------------------
@@ -213,7 +216,7 @@ class Stage:
             method=sent.method,
             host=sent.host,
             path=sent.path,
-            headers=tuple((key.lower(), value.strip()) for key, value in sent.headers),
+            headers=tuple((key.lower(), value) for key, value in sent.headers),
             port=self.bench.ports[port],
             address=address,
             protocol="tcp" if call.entry == "edge-tcp" else "http",
@@ -225,6 +228,27 @@ class Stage:
             now=int(time.time()),
         )
         return self._followed(name, request)
+
+    def journey(self, call: Call) -> int | None:
+        """The status at the end of the journey that `meshgen trace` tells; None is a closed connection."""
+        sent, outside = self.bench.sent(call), call.entry != "webapp"
+        port = self.bench.ports[ENTRIES[call.entry][1]]
+        question = Question(
+            url=f"http{'s' if sent.tls else ''}://{sent.host.partition(':')[0]}:{port}{sent.path}",
+            method=sent.method,
+            headers=(*sent.headers, ("host", sent.host)),
+            source="" if outside else "shop/webapp",
+            gateway="shop/edge" if outside else "",
+            client_certificate=principal(sent.identity),
+            verifies=True,
+            remote_address=sent.source,
+            sni=sent.sni if sent.tls else None,
+        )
+        journey = self.journeys.follow(question)
+        decision = journey.last.decision
+        if decision.outcome is Outcome.ROUTED:
+            return 200
+        return decision.status or (503 if len(journey.hops) > 1 else None)
 
     def _followed(self, name: str, request: Request) -> list[Json]:
         decision = trace(self.configs[name], request)

@@ -92,7 +92,7 @@ def receive(walk: Walk) -> Answer | None:
     if failure is not None:
         walk.note("request", str(failure.status), "the request is not valid")
         return failure
-    headers = joined(tuple((name.lower(), value) for name, value in request.headers))
+    headers = joined(tuple((name.lower(), value.strip(" \t")) for name, value in request.headers))
     received = HttpMessage(
         method=request.method,
         path=None if request.method == "CONNECT" else path,
