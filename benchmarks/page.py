@@ -68,6 +68,15 @@ def with_section(text: str, title: str, body: str) -> str:
     return f"{before.rstrip()}\n{heading}\n{body.strip()}\n{mark and mark + after}"
 
 
+def with_kept(text: str, old: str) -> str:
+    """A page with the sections of an older one that it does not have itself: each part is also measured alone."""
+    for part in old.split("\n## ")[1:]:
+        title, _, body = part.partition("\n")
+        if f"\n## {title}\n" not in text:
+            text = with_section(text, title, body)
+    return text
+
+
 def snapshots_section(rows: list[Row], rounds: int) -> str:
     """The part of the page about Envoy's configuration."""
     introduction = ABOUT_SNAPSHOTS.format(machine=machine(None).replace("; no Helm", ""), rounds=rounds)

@@ -21,7 +21,7 @@ import orjson
 import yaml_rs
 from helm import find_helm
 from measure import Contender, Run, interleave, median, ratio, run, seconds
-from page import SNAPSHOTS, Row, Stages, page, snapshots_section, with_section
+from page import SNAPSHOTS, Row, Stages, page, snapshots_section, with_kept, with_section
 from workload import write_chart, write_project, write_proxies
 
 HERE = Path(__file__).resolve().parent
@@ -288,7 +288,7 @@ def main() -> int:
         edits = measure_edit(directory, repeats)
         part = measure_snapshots(directory, services, given.repeats or 3)
     rows = [*rows_of_sizes(sizes), *rows_of_edits(edits), *rows_of_start(start)]
-    text = with_section(page(rows, stages_of(sizes), helm, repeats), SNAPSHOTS, part)
+    text = with_kept(with_section(page(rows, stages_of(sizes), helm, repeats), SNAPSHOTS, part), PAGE.read_text())
     print(text)
     if not given.quick:
         PAGE.write_text(text)

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 from measure import median, ratio
-from page import Row, table
+from page import Row, table, with_section
 
 from meshgen.journey import Journeys, Question
 from meshgen.load.load import Options
@@ -21,7 +21,7 @@ from meshgen.pipeline import Result, compile_project
 from meshgen.trace import EnvoyConfig, Outcome, Request, trace
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "benchmarks.md"
-HEADING = "## Traces"
+TITLE = "Traces"
 REQUESTS = 2000
 
 GATEWAY = """\
@@ -141,15 +141,7 @@ def section(rows: list[Row], rounds: int) -> str:
         f"`python benchmarks/traces.py` wrote this part, over {rounds} rounds: a request for each host of a gateway in turn,"
         "\nafter loading. Every host has a certificate of its own, so that filter chains are chosen by SNI, and three rules."
     )
-    return "\n".join((HEADING, "", text, "", table(("what", "figure", "goal", "", "rate"), [row.cells for row in rows]), ""))
-
-
-def written(page: str, part: str) -> str:
-    """The page with this part in place of the one that it had, or at its end."""
-    before, found, rest = page.partition(f"{HEADING}\n")
-    after = rest.partition("\n## ") if found else ("", "", "")
-    tail = f"\n## {after[2]}" if after[1] else ""
-    return f"{before.rstrip()}\n\n{part.rstrip()}\n{tail}"
+    return "\n".join((text, "", table(("what", "figure", "goal", "", "rate"), [row.cells for row in rows])))
 
 
 def main() -> int:
@@ -159,7 +151,7 @@ def main() -> int:
     given = arguments.parse_args()
     part = section(measure(given.rounds), given.rounds)
     print(part)
-    PAGE.write_text(written(PAGE.read_text(), part))
+    PAGE.write_text(with_section(PAGE.read_text(), TITLE, part))
     return 0
 
 

@@ -406,6 +406,18 @@ def _chunks(file: int) -> Iterator[bytes]:
         (["http://catalog:99999/"], 2, "is no address of a request: port out of range"),
         (["http://a/", "http://b/"], 2, "one URL is traced at a time"),
         ([], 2, "no request is given; write its URL"),
+        (["--from", "webapp", "curl", "-X", "POST", "http://catalog/"], 1, "denied 403"),
+        (["curl -sS http://shop.example.com:8080/ | jq ."], 0, "in at shop/storefront"),
+        (["--from", "shop/webapp", "curl", "-L", "http://catalog/"], 0, "note: `-L`: a redirect is shown and not followed"),
+        (["--from", "shop/webapp", "--format", "mermaid", "http://catalog/"], 0, "sequenceDiagram"),
+        (["--from", "shop/webapp", "--to", "v9", "http://catalog/"], 2, "no share goes to `v9`"),
+        (["http://a/", "curl", "http://b/"], 2, "one URL is traced at a time"),
+        (["--request-json", "nowhere.json"], 2, "`nowhere.json` cannot be read: no such file or directory"),
+        (["--claim", "sub=ann", "http://shop.example.com:8080/"], 2, "add the claim `iss`"),
+        (["--token", "nowhere.json", "http://a/"], 2, "there is no token in `nowhere.json`"),
+        (["--config-dump", "nowhere.json", "http://a/"], 2, "`nowhere.json` cannot be read"),
+        (["--admin", "http://127.0.0.1:1", "http://a/"], 2, "nobody answers at `http://127.0.0.1:1`"),
+        (["--admin", "http://127.0.0.1:1", "-f", "mesh", "http://a/"], 2, "not through both"),
     ],
 )
 def test_trace_answers_or_says_why_not(arguments: list[str], code: int, said: str, project: Path):
