@@ -64,6 +64,12 @@ def command(paths: tuple[str, ...], color: str, quiet: bool, as_json: bool, **op
     Exit code 0 when all pass, 1 when one fails or too little is reached, 2 when one cannot be asked, or there are none.
     """
     session = Session(color=color, quiet=quiet, as_json=as_json)
+    if not options["record"] and (options["senders"] or options["output"]):
+        message = "`--from` and `--output` are for `--record`; choose tests with PATHS and `-k`"
+        raise click.UsageError(message)
+    if options["envoy"] is not None and options["engine"] != "envoy":
+        message = "`--envoy` names the binary for `--engine envoy`, which is not asked for"
+        raise click.UsageError(message)
     results, chosen = _compiled(paths, options)
     if any(result.failed for result in results) or results[0].project is None:
         session.give_up(results)

@@ -199,3 +199,10 @@ def test_what_one_workload_sends_can_be_recorded_alone():
 def test_nothing_to_record_is_said(project: Path):
     (project / "mesh/mesh.yaml").write_text("apiVersion: v1\nkind: Namespace\nmetadata: {name: shop}\n")
     assert (test("--record").exit_code, "there is nothing to record" in test("--record").stderr) == (2, True)
+
+
+@pytest.mark.usefixtures("project")
+@pytest.mark.parametrize("options", [("--from", "webapp"), ("-o", "x.yaml"), ("--envoy", "/bin/false")])
+def test_an_option_that_would_do_nothing_is_refused(options: tuple[str, str]):
+    result = test(*options)
+    assert (result.exit_code, "--record" in result.stderr or "--engine" in result.stderr) == (2, True)
