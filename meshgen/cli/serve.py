@@ -6,7 +6,7 @@ import ipaddress
 import os
 import shlex
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -87,6 +87,7 @@ def command(
     from meshgen.serve.watch import look
 
     root = project_root(directory)
+    wanted = replace(wanted, directory=root)  # it stays this one, even while its project file is gone
     seen = look(root)
     result = _compiled(session, wanted)
     for name in proxies:
@@ -147,8 +148,6 @@ class Run:
 
     def compile_again(self) -> Result:
         """The project as it is now."""
-        from dataclasses import replace
-
         from meshgen.clusters import findings
 
         results = self.wanted.compile_each()
