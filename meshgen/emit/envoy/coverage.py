@@ -1,187 +1,110 @@
 """Which fields of Istio's API the Envoy output carries over, and what becomes of the others.
 
-Every field of the eight kinds that shape a proxy stands here; tests/unit/emit_envoy_security/test_envoy_coverage.py compares the
-tables with the types, and looks for the code that reads what is said to be carried or reported.
+A field that nothing here speaks of is carried, and has to be: tools/envoy_coverage.py names a golden case for each whose Envoy
+output changes with the field, and docs/envoy-coverage.md shows the table. What is reported has a case whose findings change.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 from typing import Final
 
-KINDS: Final = (
-    "AuthorizationPolicy",
-    "DestinationRule",
-    "Gateway",
-    "PeerAuthentication",
-    "RequestAuthentication",
-    "ServiceEntry",
-    "Sidecar",
-    "VirtualService",
-)
+from meshgen.emit.envoy.mesh_limits import NOT_APPLICABLE as OF_OTHERS
+from meshgen.emit.envoy.mesh_limits import REPORTED as LEFT_OUT
 
 
 class Coverage(StrEnum):
     """What becomes of a field."""
 
     CARRIED = "carried"
-    REPORTED = "reported"  # left out, with a diagnostic MG09xx (`limits.py`, `traffic_limits.py`)
+    REPORTED = "reported"  # left out, with a diagnostic MG09xx (`limits.py`, `traffic_limits.py`, `mesh_limits.py`)
     NOT_APPLICABLE = "not applicable"  # decides nothing for a proxy
 
 
-@dataclass(frozen=True, slots=True)
-class Omission:
-    """Why a field is not carried over."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fate:
+    """What becomes of a field, and why."""
 
     coverage: Coverage
-    reason: str
+    reason: str = ""
+    code: str = ""  # of the diagnostic that says it
+    instead: str = ""  # what to do
 
 
-CARRIED: Final[Mapping[str, str]] = {
-    # --- VirtualService
-    "VirtualService": "exportTo gateways hosts http tcp tls",
-    "TLSRoute": "match route",
-    "TLSMatchAttributes": "destinationSubnets gateways port sniHosts sourceLabels sourceNamespace",
-    "RouteDestination": "destination weight",
-    "Destination": "host port subset",
-    "PortSelector": "number",
-    "HTTPRoute": (
-        "corsPolicy delegate directResponse fault headers match mirror mirrorPercent mirrorPercentage mirror_percent "
-        "mirrors name redirect retries rewrite route timeout"
-    ),
-    "HTTPMatchRequest": (
-        "authority gateways headers ignoreUriCase method name port queryParams scheme sourceLabels sourceNamespace "
-        "statPrefix uri withoutHeaders"
-    ),
-    "StringMatch": "exact prefix regex",
-    "Headers": "request response",
-    "HeaderOperations": "add remove set",
-    "Delegate": "name namespace",
-    "HTTPRedirect": "authority derivePort port prefixRewrite redirectCode scheme uri",
-    "HTTPDirectResponse": "body status",
-    "HTTPBody": "bytes string",
-    "HTTPRouteDestination": "destination headers weight",
-    "HTTPRewrite": "authority uri uriRegexRewrite",
-    "RegexRewrite": "match rewrite",
-    "HTTPRetry": "attempts backoff perTryTimeout retryIgnorePreviousHosts retryOn retryRemoteLocalities",
-    "HTTPFaultInjection": "abort delay",
-    "FaultDelay": "fixedDelay percent percentage",
-    "Percent": "value",
-    "FaultAbort": "grpcStatus httpStatus percentage",
-    "HTTPMirrorPolicy": "destination percentage",
-    "CorsPolicy": (
-        "allowCredentials allowHeaders allowMethods allowOrigin allowOrigins exposeHeaders maxAge unmatchedPreflights"
-    ),
-    "TCPRoute": "match route",
-    "L4MatchAttributes": "destinationSubnets gateways port sourceLabels sourceNamespace",
-    # --- DestinationRule
-    "DestinationRule": "exportTo host subsets trafficPolicy workloadSelector",
-    "WorkloadSelector": "matchLabels",
-    "TrafficPolicy": "connectionPool loadBalancer outlierDetection portLevelSettings proxyProtocol retryBudget tls tunnel",
-    "ClientTLSSettings": (
-        "caCertificates caCrl clientCertificate credentialName insecureSkipVerify mode privateKey sni subjectAltNames"
-    ),
-    "ConnectionPoolSettings": "http tcp",
-    "HTTPSettings": (
-        "h2UpgradePolicy http1MaxPendingRequests http2KeepAlive http2MaxRequests idleTimeout maxConcurrentStreams "
-        "maxRequestsPerConnection maxRetries useClientProtocol"
-    ),
-    "HTTP2KeepAlive": "interval timeout",
-    "TCPSettings": "connectTimeout idleTimeout maxConnectionDuration maxConnections tcpKeepalive",
-    "TcpKeepalive": "interval probes time",
-    "LoadBalancerSettings": "consistentHash localityLbSetting simple warmup warmupDurationSecs",
-    "ConsistentHashLB": "httpCookie httpHeaderName httpQueryParameterName maglev minimumRingSize ringHash useSourceIp",
-    "HTTPCookie": "attributes name path ttl",
-    "HTTPCookieAttribute": "name value",
-    "MagLev": "tableSize",
-    "RingHash": "minimumRingSize",
-    "LocalityLoadBalancerSetting": "distribute enabled failover failoverPriority",
-    "LocalityDistribute": "from to",
-    "LocalityFailover": "from to",
-    "WarmupConfiguration": "aggression duration minimumPercent",
-    "OutlierDetection": (
-        "baseEjectionTime consecutive5xxErrors consecutiveGatewayErrors consecutiveLocalOriginFailures interval "
-        "maxEjectionPercent minHealthPercent outlierDetectionHttpErrorCodes splitExternalLocalOriginErrors"
-    ),
-    "PortTrafficPolicy": "connectionPool loadBalancer outlierDetection port tls",
-    "ProxyProtocol": "version",
-    "RetryBudget": "minRetryConcurrency percent",
-    "TunnelSettings": "protocol targetHost targetPort",
-    "Subset": "labels name trafficPolicy",
-    # --- Gateway
-    "Gateway": "selector servers",
-    "Server": "bind hosts port tls",
-    "GatewayPort": "name number protocol",
-    "ServerTLSSettings": (
-        "caCertCredentialName caCertificates caCrl cipherSuites credentialName credentialNames ecdhCurves httpsRedirect "
-        "insecureSkipVerify maxProtocolVersion minProtocolVersion mode privateKey serverCertificate subjectAltNames "
-        "tlsCertificates verifyCertificateHash verifyCertificateSpki"
-    ),
-    "TLSCertificate": "caCertificates privateKey serverCertificate",
-    # --- ServiceEntry
-    "ServiceEntry": "addresses endpoints exportTo hosts location ports resolution subjectAltNames workloadSelector",
-    "NetworkingWorkloadSelector": "labels",
-    "ServicePort": "name number protocol targetPort",
-    "WorkloadEntry": "address labels locality network ports serviceAccount weight",
-    # --- AuthorizationPolicy
-    "AuthorizationPolicy": "action provider rules selector",
-    "NamedReference": "name",
-    "Rule": "from to when",
-    "RuleFrom": "source",
-    "Source": (
-        "ipBlocks namespaces notIpBlocks notNamespaces notPrincipals notRemoteIpBlocks notRequestPrincipals "
-        "notServiceAccounts notTrustDomains principals remoteIpBlocks requestPrincipals serviceAccounts trustDomains"
-    ),
-    "RuleTo": "operation",
-    "Operation": "hosts methods notHosts notMethods notPaths notPorts paths ports",
-    "Condition": "key notValues values",
-    # --- PeerAuthentication
-    "PeerAuthentication": "mtls portLevelMtls selector",
-    "MutualTLS": "mode",
-    # --- RequestAuthentication
-    "RequestAuthentication": "jwtRules selector",
-    "JWTRule": (
-        "audiences forwardOriginalToken fromCookies fromHeaders fromParams issuer jwks jwksUri jwks_uri "
-        "outputClaimToHeaders outputPayloadToHeader presence spaceDelimitedClaims timeout"
-    ),
-    "JWTHeader": "name prefix",
-    "ClaimToHeader": "claim header",
-    # --- Sidecar
-    "Sidecar": "egress inboundConnectionPool ingress outboundTrafficPolicy workloadSelector",
-    "IstioIngressListener": "bind captureMode connectionPool defaultEndpoint port tls",
-    "SidecarPort": "number protocol",
-    "IstioEgressListener": "bind captureMode hosts port",
-    "OutboundTrafficPolicy": "mode",
+CARRIED: Final = Fate(coverage=Coverage.CARRIED)
+
+
+def _reported(reason: str, instead: str, code: str = "MG0906") -> Fate:
+    return Fate(coverage=Coverage.REPORTED, reason=reason, code=code, instead=instead)
+
+
+def _nothing(reason: str) -> Fate:
+    return Fate(coverage=Coverage.NOT_APPLICABLE, reason=reason)
+
+
+_OF_GATEWAY_API: Final = _nothing("names Gateways of the Gateway API and waypoints, which are no proxies of ours")
+_LABEL: Final = _nothing("a label for people")
+_UNREAD: Final = _nothing("istiod does not read it")
+_OF_AGENT: Final = _nothing("of the agent beside a proxy, which a stock Envoy does not have")
+_METRICS: Final = _reported("of the filter `istio.stats`, which stock Envoy does not have", "use Envoy's own statistics")
+_PULLED: Final = _nothing("of images that an agent pulls; a module that lies in a file has none")
+_WAYPOINT: Final = _nothing("a waypoint's; it is no proxy of ours")
+
+FATES: Final[Mapping[str, Fate]] = {
+    # --- traffic
+    "fault.delay.exponentialDelay": _reported("istiod does not read it either", "write `fixedDelay`"),
+    "fault.abort.http2Error": _reported("istiod does not read it either", "write `httpStatus` or `grpcStatus`"),
+    "tcp.match.sourceSubnet": _reported("istiod does not read it either", "use an AuthorizationPolicy with `ipBlocks`"),
+    "loadBalancer.backendUtilization": _reported("not translated yet", "choose another balancing"),
+    "loadBalancer.zoneAwareLbSetting": _reported("not translated yet", "use `localityLbSetting`"),
+    "retryBudget.budgetInterval": _reported("not translated yet", "leave it out"),
+    "outlierDetection.consecutiveErrors": _reported("istiod ignores this deprecated field", "write `consecutive5xxErrors`"),
+    # --- gateways and sidecars
+    "servers.defaultEndpoint": _reported("istiod does not read it on gateways either", "write a VirtualService"),
+    "port.targetPort": _UNREAD,
+    "Sidecar.ingress.port.name": _LABEL,
+    "Sidecar.egress.port.name": _LABEL,
+    "outboundTrafficPolicy.egressProxy": _reported("not translated yet", "declare what is called as ServiceEntries"),
+    # --- who is meant
+    "targetRef": _OF_GATEWAY_API,
+    "targetRefs": _OF_GATEWAY_API,
+    # --- telemetry and extensions
+    "Telemetry.metrics": _METRICS,
+    "EnvoyFilter.configPatches.match.waypoint": _WAYPOINT,
+    "EnvoyFilter.configPatches.patch.filterClass": _reported("a place in the order of istiod's own filters", "name a filter"),
+    "imagePullPolicy": _PULLED,
+    "imagePullSecret": _PULLED,
+    "sha256": _PULLED,
+    "verificationKey": _PULLED,
+    # --- of the agent
+    "ProxyConfig": _OF_AGENT,
+    "WorkloadGroup.probe": _OF_AGENT,
+    "WorkloadGroup.metadata.annotations": _nothing("annotations of the WorkloadEntries that machines register"),
+    "WorkloadGroup.template.address": _nothing("a machine has an address once it has registered"),
+    "WorkloadGroup.template.weight": _nothing("of the machine's endpoint, which is a WorkloadEntry once it has registered"),
+    **{f"MeshConfig.{name}": _nothing(reason) for name, reason in OF_OTHERS["MeshConfig"].items()},
+    **{f"MeshConfig.defaultConfig.{name}": _nothing(reason) for name, reason in OF_OTHERS["ProxyConfig"].items()},
+    **{f"MeshConfig.{name}": _reported(reason, "") for name, reason in LEFT_OUT["MeshConfig"].items()},
+    **{f"MeshConfig.defaultConfig.{name}": _reported(reason, "") for name, reason in LEFT_OUT["ProxyConfig"].items()},
 }
-"""By the type's name: its fields that are carried over, as Istio's API names them."""
-
-NOT_CARRIED: Final[Mapping[tuple[str, str], Omission]] = {
-    ("FaultDelay", "exponentialDelay"): Omission(Coverage.REPORTED, "Envoy has fixed delays only"),
-    ("FaultAbort", "http2Error"): Omission(Coverage.REPORTED, "Envoy aborts with HTTP and gRPC statuses only"),
-    ("L4MatchAttributes", "sourceSubnet"): Omission(Coverage.REPORTED, "istiod does not read it either"),
-    ("LoadBalancerSettings", "backendUtilization"): Omission(Coverage.REPORTED, "not translated yet"),
-    ("LoadBalancerSettings", "zoneAwareLbSetting"): Omission(Coverage.REPORTED, "not translated yet"),
-    ("RetryBudget", "budgetInterval"): Omission(Coverage.REPORTED, "not translated yet"),
-    ("OutlierDetection", "consecutiveErrors"): Omission(Coverage.REPORTED, "istiod ignores this deprecated field"),
-    ("Server", "defaultEndpoint"): Omission(Coverage.REPORTED, "istiod does not read it on gateways either"),
-    ("Server", "name"): Omission(Coverage.NOT_APPLICABLE, "a label for people"),
-    ("GatewayPort", "targetPort"): Omission(Coverage.NOT_APPLICABLE, "deprecated; istiod does not read it"),
-    ("SidecarPort", "name"): Omission(Coverage.NOT_APPLICABLE, "a label for people"),
-    ("SidecarPort", "targetPort"): Omission(Coverage.NOT_APPLICABLE, "deprecated; istiod does not read it"),
-    ("OutboundTrafficPolicy", "egressProxy"): Omission(Coverage.REPORTED, "not translated yet"),
-    ("AuthorizationPolicy", "targetRef"): Omission(Coverage.NOT_APPLICABLE, "names gateways of the Gateway API or waypoints"),
-    ("AuthorizationPolicy", "targetRefs"): Omission(Coverage.NOT_APPLICABLE, "names gateways of the Gateway API or waypoints"),
-    ("RequestAuthentication", "targetRef"): Omission(Coverage.NOT_APPLICABLE, "names gateways of the Gateway API or waypoints"),
-    ("RequestAuthentication", "targetRefs"): Omission(Coverage.NOT_APPLICABLE, "names gateways of the Gateway API or waypoints"),
-}
-"""By type and field; what lies below such a field is not listed."""
+"""By fields in a row, wherever they stand; with the kind first, there only. What lies below shares the fate."""
 
 
-def coverage(type_name: str, field: str) -> Coverage | None:
-    """What becomes of a field (`coverage("HTTPRoute", "corsPolicy")`); None for a field that no table has."""
-    if field in CARRIED.get(type_name, "").split():
-        return Coverage.CARRIED
-    omission = NOT_CARRIED.get((type_name, field))
-    return omission.coverage if omission else None
+def coverage(leaf: str) -> Fate:
+    """What becomes of a leaf field, by its path (`VirtualService.http[].corsPolicy.maxAge`)."""
+    names = tuple(re.sub(r"\[\]|\{\}", "", leaf).split("."))
+    found = [(parts, fate) for parts, fate in _fates() if _within(parts, names)]
+    return max(found, key=lambda each: (each[0][0] == names[0], len(each[0])))[1] if found else CARRIED
+
+
+def _within(parts: tuple[str, ...], names: tuple[str, ...]) -> bool:
+    return any(names[start : start + len(parts)] == parts for start in range(len(names) - len(parts) + 1))
+
+
+@cache
+def _fates() -> tuple[tuple[tuple[str, ...], Fate], ...]:
+    return tuple((tuple(key.split(".")), fate) for key, fate in FATES.items())

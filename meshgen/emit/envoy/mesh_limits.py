@@ -1,7 +1,4 @@
-"""Which settings of MeshConfig and ProxyConfig the Envoy output carries over; of the others, what is reported.
-
-Every field stands here; tests/unit/emit_envoy/test_mesh_limits.py compares the tables with the types.
-"""
+"""Which settings of MeshConfig and ProxyConfig the Envoy output does not carry over, and what is reported of them."""
 
 from __future__ import annotations
 
@@ -15,46 +12,66 @@ from meshgen.istio.mesh_defaults import beyond_defaults
 from meshgen.mesh import Mesh, ProxyView
 
 
-def _names(text: str) -> frozenset[str]:
-    return frozenset(text.split())
+NOT_APPLICABLE: Final[Mapping[str, Mapping[str, str]]] = {
+    "MeshConfig": {
+        **dict.fromkeys(("ca", "certificates", "configSources", "verifyCertificateAtClient"), "of istiod itself"),
+        **dict.fromkeys(
+            ("ingressClass", "ingressControllerMode", "ingressSelector", "ingressService"), "of Kubernetes' own Ingress"
+        ),
+        **dict.fromkeys(("hboneIdleTimeout", "serviceScopeConfigs"), "of ambient mode"),
+        "serviceSettings": "of several clusters",
+        "enablePrometheusMerge": "of the agent beside a proxy",
+    },
+    "ProxyConfig": {
+        **dict.fromkeys(
+            (
+                "binaryPath",
+                "caCertificatesPem",
+                "configPath",
+                "holdApplicationUntilProxyStarts",
+                "image",
+                "proxyMetadata",
+                "readinessProbe",
+                "sds",
+                "statsCompression",
+                "statusPort",
+            ),
+            "of the agent beside a proxy and of injection",
+        ),
+        **dict.fromkeys(
+            ("controlPlaneAuthPolicy", "discoveryAddress", "discoveryRefreshDelay"), "how a proxy finds istiod"
+        ),
+        **dict.fromkeys(("customConfigFile", "proxyBootstrapTemplatePath"), "a bootstrap that istiod's agent would use"),
+        **dict.fromkeys(
+            ("concurrency", "drainDuration", "terminationDrainDuration"), "given on the command line that starts Envoy"
+        ),
+        **dict.fromkeys(("meshId", "serviceCluster", "availabilityZone"), "metadata for istiod's own telemetry"),
+        "proxyAdminPort": "`outputs.envoy.adminPort` of meshgen.yaml says it",
+    },
+}
+"""Settings that decide nothing for an Envoy without istiod, and whose they are."""
 
-
-CARRIED: Final[Mapping[str, frozenset[str]]] = {
-    "MeshConfig": _names(
-        "accessLogEncoding accessLogFile accessLogFormat connectTimeout defaultConfig defaultDestinationRuleExportTo"
-        " defaultHttpRetryPolicy defaultProviders defaultServiceExportTo defaultVirtualServiceExportTo discoverySelectors"
-        " dnsRefreshRate enableAutoMtls extensionProviders h2UpgradePolicy localityLbSetting outboundTrafficPolicy"
-        " pathNormalization protocolDetectionTimeout rootNamespace tcpKeepalive trustDomain trustDomainAliases"
+_LATER: Final = "not translated yet"
+REPORTED: Final[Mapping[str, Mapping[str, str]]] = {
+    "MeshConfig": dict.fromkeys(
+        (
+            "caCertificates defaultInboundHttpRetryPolicy defaultTrafficPolicy disableEnvoyListenerLog"
+            " enableEnvoyAccessLogService enableTracing inboundClusterStatName inboundTrafficPolicy meshMTLS"
+            " outboundClusterStatName proxyHttpPort proxyInboundListenPort proxyListenPort serviceEntryVisibility"
+            " tlsDefaults zoneAwareLbSetting"
+        ).split(),
+        _LATER,
     ),
-    "ProxyConfig": frozenset({"gatewayTopology", "tracing"}),
-}
-NOT_APPLICABLE: Final[Mapping[str, frozenset[str]]] = {
-    # Of istiod, of Kubernetes' Ingress, of several clusters and ambient mode, of the agent beside the proxy.
-    "MeshConfig": _names(
-        "ca certificates configSources enablePrometheusMerge hboneIdleTimeout ingressClass ingressControllerMode"
-        " ingressSelector ingressService serviceScopeConfigs serviceSettings verifyCertificateAtClient"
-    ),
-    # Of the agent, of injection, and of how a proxy finds istiod; ports and workers are given where Envoy is started.
-    "ProxyConfig": _names(
-        "availabilityZone binaryPath caCertificatesPem concurrency configPath controlPlaneAuthPolicy customConfigFile"
-        " discoveryAddress discoveryRefreshDelay drainDuration holdApplicationUntilProxyStarts image meshId"
-        " proxyAdminPort proxyBootstrapTemplatePath proxyMetadata readinessProbe sds serviceCluster statsCompression"
-        " statusPort terminationDrainDuration"
+    "ProxyConfig": dict.fromkeys(
+        (
+            "connectionSettings envoyAccessLogService envoyMetricsService envoyMetricsServiceAddress extraStatTags"
+            " fileFlushInterval fileFlushMinSizeKb interceptionMode privateKeyProvider proxyHeaders proxyStatsMatcher"
+            " runtimeValues statNameLength statsdUdpAddress tracingServiceName zipkinAddress"
+        ).split(),
+        _LATER,
     ),
 }
-REPORTED: Final[Mapping[str, frozenset[str]]] = {
-    "MeshConfig": _names(
-        "caCertificates defaultInboundHttpRetryPolicy defaultTrafficPolicy disableEnvoyListenerLog"
-        " enableEnvoyAccessLogService enableTracing inboundClusterStatName inboundTrafficPolicy meshMTLS"
-        " outboundClusterStatName proxyHttpPort proxyInboundListenPort proxyListenPort serviceEntryVisibility"
-        " tlsDefaults zoneAwareLbSetting"
-    ),
-    "ProxyConfig": _names(
-        "connectionSettings envoyAccessLogService envoyMetricsService envoyMetricsServiceAddress extraStatTags"
-        " fileFlushInterval fileFlushMinSizeKb interceptionMode privateKeyProvider proxyHeaders proxyStatsMatcher"
-        " runtimeValues statNameLength statsdUdpAddress tracingServiceName zipkinAddress"
-    ),
-}
+"""Settings that are left out and said (MG0906), and why; all others are carried over."""
 
 
 def mesh_limits(mesh: Mesh, view: ProxyView) -> Iterator[Diagnostic]:
