@@ -51,6 +51,27 @@ class ServiceSpec(_Fact, frozen=True, kw_only=True, rename="camel"):
     cluster_ip: str = field(default="", name="clusterIP")
     cluster_ips: tuple[str, ...] = field(default=(), name="clusterIPs")
     external_name: str = ""
+    external_ips: tuple[str, ...] = field(default=(), name="externalIPs")
+    publish_not_ready_addresses: bool = False
+
+
+class LoadBalancerIngress(_Fact, frozen=True, kw_only=True, rename="camel"):
+    """One address of a load balancer."""
+
+    ip: str = ""
+    hostname: str = ""
+
+
+class LoadBalancerStatus(_Fact, frozen=True, kw_only=True, rename="camel"):
+    """`status.loadBalancer` of a Service."""
+
+    ingress: tuple[LoadBalancerIngress, ...] = ()
+
+
+class ServiceStatus(_Fact, frozen=True, kw_only=True, rename="camel"):
+    """`status` of a Service."""
+
+    load_balancer: LoadBalancerStatus = LoadBalancerStatus()
 
 
 class Service(_Fact, frozen=True, kw_only=True, rename="camel"):
@@ -58,6 +79,7 @@ class Service(_Fact, frozen=True, kw_only=True, rename="camel"):
 
     metadata: ObjectMeta
     spec: ServiceSpec = ServiceSpec()
+    status: ServiceStatus = ServiceStatus()
     origin: Origin = UNKNOWN
 
 

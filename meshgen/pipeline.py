@@ -36,7 +36,7 @@ from meshgen.lower.admission import admitted
 from meshgen.lower.lower import lower
 from meshgen.lower.mesh.installed import Installation
 from meshgen.lower.result import DeliveryFile
-from meshgen.mesh import Capture, Mesh, Proxy, Role, link
+from meshgen.mesh import Capture, Limits, Mesh, Proxy, Role, link
 from meshgen.mesh.proxies import derive_proxies
 
 if TYPE_CHECKING:
@@ -276,9 +276,9 @@ def _stands_for(named: Proxy, derived: Proxy) -> bool:
 
     A gateway may live in another namespace than its Gateway.
     """
-    same_place = named.namespace == derived.namespace or named.role is Role.GATEWAY
+    same_place = named.namespace == derived.namespace or named.is_gateway
     labels = {(key, value) for key, value in derived.labels.items() if key != _CANONICAL_NAME}
-    return named.role is derived.role and same_place and bool(labels) and labels <= named.labels.items()
+    return named.is_gateway is derived.is_gateway and same_place and bool(labels) and labels <= named.labels.items()
 
 
 def _named_proxy(target: ProxyTarget) -> Proxy:
@@ -290,6 +290,8 @@ def _named_proxy(target: ProxyTarget) -> Proxy:
         service_account=target.service_account,
         address=target.ip,
         locality=target.locality,
+        network=target.network,
+        limits=Limits(memory=target.limits.bytes, connections=target.limits.connections),
         capture=Capture(target.bind),
     )
 

@@ -136,7 +136,7 @@ class Journeys:
 
     def _in_at(self, question: Question, request: Request) -> Hop:
         """In at the gateway that serves the host."""
-        gateways = [proxy for proxy in self.scene.proxies if proxy.role is Role.GATEWAY]
+        gateways = [proxy for proxy in self.scene.proxies if proxy.is_gateway]
         if question.gateway:
             gateways = [self.scene.find(question.gateway, "gateway")]
         if not gateways:

@@ -167,16 +167,52 @@ class Outputs(_Model):
     envoy: EnvoyOutput | None = None
 
 
+_UNITS = {"": 1, "Ki": 1 << 10, "Mi": 1 << 20, "Gi": 1 << 30, "Ti": 1 << 40, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
+_QUANTITY = re.compile(r"([0-9]+)(|Ki|Mi|Gi|Ti|k|M|G|T)")
+
+
+def _quantity(text: str) -> str:
+    if _QUANTITY.fullmatch(text) is None:
+        raise ValueError("memory is a whole number with a unit, as `512Mi` or `2Gi`")
+    return text
+
+
+class ProxyLimits(_Model):
+    """What one Envoy may take before it turns requests and connections away; an edge without says 1Gi and 50000."""
+
+    memory: Annotated[str, AfterValidator(_quantity)] | None = None  # of its heap
+    connections: int = Field(default=0, ge=0, le=4294967295)  # from clients, open at once
+
+    @property
+    def bytes(self) -> int:
+        """The memory in bytes; 0 where nothing is said."""
+        found = _QUANTITY.fullmatch(self.memory or "")
+        return int(found[1]) * _UNITS[found[2]] if found else 0
+
+
+def _role(value: object) -> object:
+    return "ingress" if value == "gateway" else value
+
+
+ProxyRole = Annotated[
+    Literal["sidecar", "ingress", "egress", "eastWest", "edge"],
+    BeforeValidator(_role, json_schema_input_type=Literal["sidecar", "gateway", "ingress", "egress", "eastWest", "edge"]),
+]
+"""`gateway` is another word for `ingress`."""
+
+
 class ProxyTarget(_Model):
     """One proxy to compile to Envoy."""
 
     name: Name
     namespace: Name = "default"
-    role: Literal["sidecar", "gateway"] = "sidecar"
+    role: ProxyRole = "sidecar"  # `edge`: an Envoy before services without Istio
     labels: dict[str, str] = Field(default_factory=dict)
     service_account: Name = "default"
     locality: str = ""  # region/zone/subzone
+    network: str = ""  # of a mesh of several networks
     ip: str = ""
+    limits: ProxyLimits = Field(default_factory=ProxyLimits)
     bind: Literal["iptables", "loopback"] = "iptables"  # how connections reach a sidecar
 
 

@@ -12,7 +12,7 @@ from meshgen.diagnostics.catalogue import clusters as codes
 from meshgen.intent.cluster import EastWest
 from meshgen.intent.decode import IntentObject
 from meshgen.istio import gateway as istio
-from meshgen.istio.networks import NETWORK_LABEL, Networks
+from meshgen.istio.networks import NETWORK_LABEL, NetworkGateway, Networks
 from meshgen.istio.object import IstioObject
 from meshgen.istio.shared import PortSelector, ServerTLSSettings
 from meshgen.istio.struct import IstioStruct
@@ -159,9 +159,19 @@ def networks_of(index: Index) -> Networks:
     return Networks(
         own=cluster.network or "",
         behind_gateways=frozenset(each.network for each in clusters.values() if each.network and each.east_west is not None),
+        gateways=_gateways_of(index),
         other_clusters=tuple(name for name in clusters if name != index.cluster_name),
         origin=mesh.at("spec", "clusters"),
     )
+
+
+def _gateways_of(index: Index) -> dict[str, tuple[NetworkGateway, ...]]:
+    """The east-west gateways by network, where the Mesh says their address."""
+    found: dict[str, tuple[NetworkGateway, ...]] = {}
+    for each in clusters_of(index).values():
+        if each.network and each.east_west is not None and each.east_west.address:
+            found[each.network] = (*found.get(each.network, ()), NetworkGateway(each.east_west.address, each.east_west.port))
+    return found
 
 
 def gateway_values(index: Index) -> JsonObject:

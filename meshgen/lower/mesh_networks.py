@@ -12,6 +12,7 @@ import msgspec
 from meshgen.diagnostics import Diagnostic
 from meshgen.istio.decode import struct_diagnostics
 from meshgen.istio.mesh_networks import MeshNetworks, NetworkEndpoints, NetworkGateway
+from meshgen.istio.networks import NetworkGateway as Door
 from meshgen.istio.networks import Networks
 from meshgen.istio.violation import Violation
 from meshgen.kubernetes import MeshNetworksMap
@@ -37,7 +38,21 @@ def with_mesh_networks(networks: Networks, maps: Sequence[MeshNetworksMap], clus
     report += _refused(found)
     own = next((name for name, network in known.items() if any(_is_of(each, cluster) for each in network.endpoints or ())), "")
     behind = {name for name, network in known.items() if network.gateways}
-    return replace(networks, own=networks.own or own, behind_gateways=networks.behind_gateways | behind)
+    gateways = {name: doors for name, network in known.items() if (doors := tuple(_doors(network.gateways or ())))}
+    return replace(
+        networks,
+        own=networks.own or own,
+        behind_gateways=networks.behind_gateways | behind,
+        gateways={**gateways, **networks.gateways},
+    )
+
+
+def _doors(gateways: Sequence[NetworkGateway]) -> Iterator[Door]:
+    """Those that say where they are; one that names a Service is where that Service is from outside (`Mesh.network_gateways`)."""
+    for each in gateways:
+        address = each.address or each.registry_service_name
+        if address and each.port:
+            yield Door(address, each.port)
 
 
 def _is_of(endpoints: NetworkEndpoints, cluster: str) -> bool:

@@ -17,7 +17,7 @@ from meshgen.istio.envoy_filter import EnvoyFilter
 from meshgen.istio.gateway import Gateway
 from meshgen.istio.hosts import fully_qualified
 from meshgen.istio.mesh_config import MeshConfig
-from meshgen.istio.networks import Networks
+from meshgen.istio.networks import NetworkGateway, Networks
 from meshgen.istio.object import IstioObject
 from meshgen.istio.peer_authentication import PeerAuthentication
 from meshgen.istio.request_authentication import RequestAuthentication
@@ -33,7 +33,8 @@ from meshgen.mesh import policies
 from meshgen.mesh.destination_rules import DestinationRuleIndex
 from meshgen.mesh.discovery import discovered
 from meshgen.mesh.endpoints import EndpointIndex
-from meshgen.mesh.proxy import Proxy, Role
+from meshgen.mesh.networks import network_gateways
+from meshgen.mesh.proxy import Proxy
 from meshgen.mesh.registry import build_services
 from meshgen.mesh.scope import (
     Scope,
@@ -171,7 +172,7 @@ class Mesh:
     # --- what applies ------------------------------------------------------------------------------------------
     def view(self, proxy: Proxy) -> ProxyView:
         """Everything that concerns this proxy: its Sidecar scope, the services behind it, the Gateways that select it."""
-        is_gateway = proxy.role is Role.GATEWAY
+        is_gateway = proxy.is_gateway
         sidecar = None if is_gateway else self._sidecars.of(proxy.namespace, proxy.labels)
         scopes, imported = self._scopes_of(proxy.namespace, sidecar)
         return ProxyView(
@@ -236,6 +237,11 @@ class Mesh:
     def virtual_services(self) -> VirtualServiceIndex:
         """Virtual services by gateway and visibility."""
         return VirtualServiceIndex(self.of_kind(VirtualService), self.config.default_virtual_service_export_to)
+
+    @cached_property
+    def network_gateways(self) -> Mapping[str, tuple[NetworkGateway, ...]]:
+        """The gateways of each network by which others reach it: MeshNetworks, and Services with a network's label."""
+        return network_gateways(self.networks, self.facts.services)
 
     @cached_property
     def _destination_rules(self) -> DestinationRuleIndex:

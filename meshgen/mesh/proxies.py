@@ -62,7 +62,7 @@ def _gateway(mesh: Mesh, selector: _Selector, gateways: Sequence[IstioObject[Gat
     return Proxy(
         name=first.name,
         namespace=namespace,
-        role=Role.GATEWAY,
+        role=_role(gateways),
         labels=workload.labels if workload else service.selector if service else wanted,
         service_account=(workload.service_account if workload else "") or "default",
         address=workload.address if workload else "",
@@ -70,6 +70,14 @@ def _gateway(mesh: Mesh, selector: _Selector, gateways: Sequence[IstioObject[Gat
         network=workload.network if workload else "",
         origin=first.origin,
     )
+
+
+def _role(gateways: Sequence[IstioObject[Gateway]]) -> Role:
+    """What the servers of a gateway are for: TLS that is passed on by its SNI, TLS of the mesh's own, anything else."""
+    modes = {server.tls.mode for found in gateways for server in found.spec.servers or () if server.tls is not None}
+    if "AUTO_PASSTHROUGH" in modes:
+        return Role.EAST_WEST
+    return Role.EGRESS if modes == {"ISTIO_MUTUAL"} else Role.INGRESS
 
 
 def _distinct(proxies: Iterable[Proxy]) -> list[Proxy]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Final
 
 from meshgen.diagnostics import UNKNOWN, Origin
 from meshgen.envoy_version import NEWEST_ENVOY, EnvoyVersion
@@ -12,10 +13,19 @@ from meshgen.istio.versions import DEFAULT_TARGET
 
 
 class Role(StrEnum):
-    """What a proxy does (`type` in an oracle case: sidecar or router)."""
+    """What a proxy does. To istiod all but the first are routers, which differ in what their Gateways say.
+
+    INGRESS: from outside into the mesh. EGRESS: from the mesh out; its Gateways take mesh TLS (`ISTIO_MUTUAL`). EAST_WEST: from
+    other networks into this one, by the SNI of mesh TLS (`AUTO_PASSTHROUGH`); it sends to its own network only. EDGE: an Envoy
+    before services where there is no Istio: hardened as Envoy's documentation of edge proxies says, without mesh certificates.
+    """
 
     SIDECAR = "sidecar"
-    GATEWAY = "gateway"
+    INGRESS = "ingress"
+    EGRESS = "egress"
+    EAST_WEST = "eastWest"
+    EDGE = "edge"
+    GATEWAY = INGRESS  # an alias: what just serves Gateways
 
 
 class Capture(StrEnum):
@@ -27,6 +37,17 @@ class Capture(StrEnum):
 
     IPTABLES = "iptables"
     LOOPBACK = "loopback"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What one Envoy may take, beyond which its overload manager turns requests and connections away."""
+
+    memory: int = 0  # bytes of its heap; 0 for the role's own
+    connections: int = 0  # from clients, open at once; 0 for the role's own
+
+
+NO_LIMITS: Final = Limits()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +63,7 @@ class Proxy:
     locality: str = ""  # "region/zone/subzone"; empty where it is not known
     network: str = ""
     capture: Capture = Capture.IPTABLES
+    limits: Limits = NO_LIMITS
     istio_version: str = str(DEFAULT_TARGET)
     envoy_version: EnvoyVersion = NEWEST_ENVOY
     origin: Origin = field(default=UNKNOWN, compare=False)
@@ -50,3 +72,8 @@ class Proxy:
     def id(self) -> str:
         """`namespace/name`, as `--proxy` takes it."""
         return f"{self.namespace}/{self.name}"
+
+    @property
+    def is_gateway(self) -> bool:
+        """Whether it serves Gateways, and no workload of its own."""
+        return self.role is not Role.SIDECAR

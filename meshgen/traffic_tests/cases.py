@@ -178,7 +178,7 @@ def gateway_of(mesh: Mesh, proxies: Iterable[Proxy], reference: str, namespace: 
     """
     where, _, name = reference.rpartition("/")
     wanted = (where or namespace, name)
-    routers = [proxy for proxy in proxies if proxy.role is Role.GATEWAY]
+    routers = [proxy for proxy in proxies if proxy.is_gateway]
     serving = {(each.namespace, each.name): proxy for proxy in reversed(routers) for each in mesh.view(proxy).gateways}
     if wanted not in serving:
         known = [f"{key[0]}/{key[1]}" if key[0] != namespace else key[1] for key in sorted(serving)]

@@ -200,7 +200,7 @@ def test_every_terminated_tls_context_is_the_recorded_one(case: str, name: str):
     alpn = ("h2", "http/1.1")
     servers = [server.tls for gateway in view.gateways for server in gateway.spec.servers or () if server.tls]
     terminating = [tls for tls in servers if tls.mode and "PASSTHROUGH" not in tls.mode]
-    ours = [_socket(downstream_tls(tls, alpn=alpn)) for tls in terminating]
+    ours = [_socket(downstream_tls(tls, mesh.config, alpn=alpn)) for tls in terminating]
     inbound = _socket(inbound_mutual_tls(mesh.config, alpn=alpn))
     for listener, socket in _chains(case, name):
         assert _socket(socket) in ([inbound] if listener == "virtualInbound" else ours)

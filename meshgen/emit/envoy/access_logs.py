@@ -6,6 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from meshgen.emit.envoy.extension import extension
+from meshgen.emit.envoy.log_services import addressed_log, service_log
+from meshgen.emit.envoy.tracers import is_known
+from meshgen.envoy_version import EnvoyVersion
 from meshgen.istio.mesh_config import MeshConfig
 from meshgen.istio.mesh_defaults import providers_by_name
 from meshgen.istio.telemetry import AccessLogging, ModeMatch
@@ -66,11 +69,14 @@ def access_logs(mesh: Mesh, proxy: Proxy, *, server: bool) -> tuple[JsonObject, 
     levels = [found.spec.access_logging for found in telemetries if found.spec.access_logging]
     defaults = config.default_providers.access_logging or ()
     if not levels and not defaults:
-        return (_standard(config),) if config.access_log_file else ()
+        return (*((_standard(config),) if config.access_log_file else ()), *addressed_log(config))
     providers = providers_by_name(config)
     logs: list[JsonObject] = []
     for name, expression in _in_effect(levels, defaults, server=server).items():
-        log = _standard(config) if name == _STANDARD and name not in providers else _log(providers.get(name), config)
+        provider = providers.get(name)
+        if provider is not None and not is_known(mesh, proxy, provider):
+            continue
+        log = _standard(config) if name == _STANDARD and provider is None else _log(provider, proxy.envoy_version)
         if log is not None:
             logs.append(_filtered(log, expression))
     return tuple(logs)
@@ -133,19 +139,20 @@ def _standard(config: MeshConfig) -> JsonObject:
     return _file(path, _text(text + "\n" if text and not text.endswith("\n") else text or text_format()))
 
 
-def _log(provider: Mapping[str, Any] | None, config: MeshConfig) -> JsonObject | None:
+def _log(provider: Mapping[str, Any] | None, version: EnvoyVersion) -> JsonObject | None:
     """The log of an extension provider; None for a provider that is missing or of a kind that is not carried over."""
-    if provider is None or "envoyFileAccessLog" not in provider:
+    if provider is None:
         return None
+    if "envoyFileAccessLog" not in provider:
+        return service_log(provider, text_format(), version)
     settings = provider["envoyFileAccessLog"] or {}
+    omits = {"omit_empty_values": True} if settings.get("omitEmptyValues") else {}
     path = str(settings.get("path") or "/dev/stdout")
     wanted = settings.get("logFormat") or {}
     if wanted.get("labels"):
-        return _file(path, {"json_format": {str(key): value for key, value in wanted["labels"].items()}})
-    text = str(wanted.get("text") or "")
-    if not text:
-        return {**_standard(config), "typed_config": _file(path, _text(text_format()))["typed_config"]}
-    return _file(path, _text(text if text.endswith("\n") else text + "\n"))
+        return _file(path, {"json_format": {str(key): value for key, value in wanted["labels"].items()}, **omits})
+    text = str(wanted.get("text") or "") or text_format()
+    return _file(path, {**_text(text if text.endswith("\n") else text + "\n"), **omits})
 
 
 def _text(line: str) -> JsonObject:

@@ -22,7 +22,7 @@ from meshgen.emit.envoy.patch_values import merged
 from meshgen.emit.envoy.snapshot import Snapshot
 from meshgen.emit.envoy.tls import names_of_secrets
 from meshgen.json import JsonObject, JsonValue, drop_none
-from meshgen.mesh import Proxy, Role
+from meshgen.mesh import Proxy
 
 CERTIFICATES: Final = "/etc/meshgen/certificates"
 
@@ -61,7 +61,7 @@ DEFAULTS: Final = BootstrapOptions()
 # --- what both share ------------------------------------------------------------------------------------------------
 def node(proxy: Proxy) -> JsonObject:
     """`node`: Envoy refuses dynamic configuration without an id and a cluster; the locality drives zone-aware balancing."""
-    kind = "router" if proxy.role is Role.GATEWAY else "sidecar"
+    kind = "router" if proxy.is_gateway else "sidecar"
     region, zone, subzone = split_locality(proxy.locality)
     locality = drop_none({"region": region or None, "zone": zone or None, "sub_zone": subzone or None})
     app = proxy.labels.get("app", proxy.name)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
 
+from meshgen.emit.envoy.collectors import collectors
 from meshgen.emit.envoy.endpoints import address, load_assignment
 from meshgen.emit.envoy.filters.jwt_authn import KeySource, key_sources
-from meshgen.emit.envoy.locality import is_locality_weighted, locality_setting, place
+from meshgen.emit.envoy.locality import is_locality_weighted, locality_setting, place, zone_setting
 from meshgen.emit.envoy.names import BLACK_HOLE, INBOUND_PASSTHROUGH, PASSTHROUGH, TYPE, inbound_cluster
 from meshgen.emit.envoy.shared import once
 from meshgen.emit.envoy.targets import Target, identities, targets
@@ -28,7 +29,7 @@ from meshgen.istio.destination_rule import ClientTLSSettings
 from meshgen.istio.mesh_config import MeshConfig
 from meshgen.istio.shared import ConnectionPoolSettings
 from meshgen.istio.sidecar import IstioIngressListener
-from meshgen.json import JsonObject, JsonValue
+from meshgen.json import JsonObject, JsonValue, drop_none
 from meshgen.mesh import Capture, Mesh, Proxy, ProxyView, Resolution, Role
 from meshgen.values import Protocol, duration_to_envoy, parse_protocol
 
@@ -44,6 +45,7 @@ def clusters(mesh: Mesh, view: ProxyView, *, outbound: bool = True) -> tuple[Jso
     """The clusters of a proxy, sorted by name: all of them, or without those that requests of its own application go to."""
     found = [*(_outbound(mesh, view) if outbound else ()), *_fixed(mesh.config, view.proxy)]
     found.extend(_of_keys(mesh.config, view.proxy, source) for source in key_sources(mesh, view.proxy))
+    found.extend(collectors(mesh.config, view.proxy))
     if view.proxy.role is Role.SIDECAR:
         found.extend(_inbound(mesh, view))
     return tuple(sorted(found, key=lambda cluster: str(cluster["name"])))
@@ -54,14 +56,14 @@ def _outbound(mesh: Mesh, view: ProxyView) -> tuple[JsonObject, ...]:
     wanted, proxy = targets(mesh, view), view.proxy
 
     def one(target: Target) -> JsonObject:
-        key = ("cluster", id(target), ":" in proxy.address, *_place(mesh, proxy, target))
+        key = ("cluster", id(target), proxy.envoy_version, ":" in proxy.address, *_place(mesh, proxy, target))
         return once(mesh, key, target, lambda: with_known_references(mesh, _cluster(mesh, proxy, target)))
 
     def all_of_them() -> tuple[JsonObject, ...]:
         # istiod leaves a DNS cluster without endpoints out: a request is 503 NC there.
         return tuple(map(one, (each for each in wanted if each.endpoints or each.discovery not in {"STRICT_DNS", "LOGICAL_DNS"})))
 
-    key = ("clusters", id(wanted), ":" in proxy.address, *place(mesh, proxy))
+    key = ("clusters", id(wanted), proxy.envoy_version, ":" in proxy.address, *place(mesh, proxy))
     return once(mesh, key, wanted, all_of_them)
 
 
@@ -76,7 +78,7 @@ def _cluster(mesh: Mesh, proxy: Proxy, target: Target) -> JsonObject:
         "name": target.name,
         "type": target.discovery,
         "connect_timeout": connect_timeout(policy.connection_pool, config),
-        "circuit_breakers": circuit_breakers(policy.connection_pool, policy.retry_budget),
+        "circuit_breakers": circuit_breakers(policy.connection_pool, policy.retry_budget, proxy.envoy_version),
         "common_lb_config": _common_lb(policy, config),
         **_hosts(mesh, proxy, target),
     }
@@ -89,14 +91,18 @@ def _cluster(mesh: Mesh, proxy: Proxy, target: Target) -> JsonObject:
     tls = None if target.sni_dnat else _client_tls(target, proxy)
     protocol = _upstream_protocol(target, proxy, config)
     if not target.sni_dnat:
-        cluster |= _sockets(mesh, target, tls, protocol)
+        cluster |= _sockets(mesh, proxy, target, tls, protocol)
     cluster |= _http_options(_outbound_http(policy, tls), protocol)
     return cluster | _metadata(mesh, target)
 
 
 def _common_lb(policy: EffectivePolicy, config: MeshConfig) -> JsonObject:
     common: JsonObject = {"healthy_panic_threshold": panic_threshold(policy.outlier_detection)}
-    if is_locality_weighted(policy, locality_setting(policy, config)):
+    zones = zone_setting(policy, config)
+    if zones is not None:
+        shares: JsonObject = {"routing_enabled": {"value": 100.0}}
+        common["zone_aware_lb_config"] = shares | drop_none({"min_cluster_size": zones.min_cluster_size})
+    elif is_locality_weighted(policy, locality_setting(policy, config)):
         common["locality_weighted_lb_config"] = {}
     return common
 
@@ -130,7 +136,7 @@ def _balancing(target: Target) -> JsonObject:
         return {"lb_policy": "CLUSTER_PROVIDED"}
     balancing = load_balancing(target.policy.load_balancer)
     # PASSTHROUGH means the restored destination; where there is none, the endpoints are balanced as by default.
-    return balancing if balancing["lb_policy"] != "CLUSTER_PROVIDED" else {"lb_policy": "LEAST_REQUEST"}
+    return balancing if balancing.get("lb_policy") != "CLUSTER_PROVIDED" else {"lb_policy": "LEAST_REQUEST"}
 
 
 def _metadata(mesh: Mesh, target: Target) -> JsonObject:
@@ -172,9 +178,9 @@ def _client_tls(target: Target, proxy: Proxy) -> ClientTLSSettings | None:
     return settings
 
 
-def _sockets(mesh: Mesh, target: Target, tls: ClientTLSSettings | None, protocol: str) -> JsonObject:
+def _sockets(mesh: Mesh, proxy: Proxy, target: Target, tls: ClientTLSSettings | None, protocol: str) -> JsonObject:
     wrap = target.policy.proxy_protocol
-    if tls is None and has_auto_mutual_tls(mesh, target):
+    if tls is None and has_auto_mutual_tls(mesh, target, proxy):
         socket = _mesh_socket(mesh, target, ClientTLSSettings(mode="ISTIO_MUTUAL"), protocol)
         if target.discovery != "ORIGINAL_DST":
             return {"transport_socket_matches": _by_peer(socket)}
@@ -184,7 +190,7 @@ def _sockets(mesh: Mesh, target: Target, tls: ClientTLSSettings | None, protocol
         socket = _mesh_socket(mesh, target, tls, protocol)
     else:
         sans = tls.subject_alt_names or (() if target.service.kubernetes else target.service.subject_alt_names)
-        socket = upstream_tls(tls, sans=sans, http2=protocol == "h2")
+        socket = upstream_tls(tls, mesh.config, sans=sans, http2=protocol == "h2")
     if wrap and socket:
         socket = proxy_protocol(wrap.version or "V1", socket)
     return {"transport_socket": socket} if socket else {}
@@ -203,10 +209,13 @@ def _by_peer(socket: JsonObject) -> list[JsonValue]:
     ]
 
 
-def has_auto_mutual_tls(mesh: Mesh, target: Target) -> bool:
-    """Whether mutual TLS is spoken unasked: a service of the mesh whose peers have sidecars that accept it."""
+def has_auto_mutual_tls(mesh: Mesh, target: Target, proxy: Proxy) -> bool:
+    """Whether mutual TLS is spoken unasked: a service of the mesh whose peers have sidecars that accept it.
+
+    An edge has no certificate of the mesh.
+    """
     service = target.service
-    if service.external or not mesh.config.enable_auto_mtls:
+    if proxy.role is Role.EDGE or service.external or not mesh.config.enable_auto_mtls:
         return False
     if service.resolution in {Resolution.HEADLESS, Resolution.NONE} or target.discovery == "ORIGINAL_DST":
         endpoints = mesh.endpoints(service, target.port)
@@ -301,7 +310,7 @@ def _of_keys(config: MeshConfig, proxy: Proxy, source: KeySource) -> JsonObject:
     }
     if source.tls:
         settings = ClientTLSSettings(mode="SIMPLE", sni=source.host)
-        cluster["transport_socket"] = upstream_tls(settings, sans=(source.host,), http2=False)
+        cluster["transport_socket"] = upstream_tls(settings, config, sans=(source.host,), http2=False)
     return cluster
 
 
@@ -353,7 +362,8 @@ def _application(
         "circuit_breakers": circuit_breakers(pool, None),
         "common_lb_config": {},
     }
-    if not endpoint and proxy.capture is Capture.IPTABLES:
+    local = config.inbound_traffic_policy.mode == "LOCALHOST"
+    if not endpoint and not local and proxy.capture is Capture.IPTABLES:
         cluster |= {"type": "ORIGINAL_DST", "lb_policy": "CLUSTER_PROVIDED", "cleanup_interval": _NEVER}
         cluster["upstream_bind_config"] = _bind(proxy)
     else:

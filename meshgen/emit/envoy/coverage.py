@@ -54,26 +54,51 @@ _METRICS: Final = _reported("of the filter `istio.stats`, which stock Envoy does
 _PULLED: Final = _nothing("of images that an agent pulls; a module that lies in a file has none")
 _WAYPOINT: Final = _nothing("a waypoint's; it is no proxy of ours")
 
+_GONE: Final = _reported("a tracer that Envoy has no more", "send spans to an `opentelemetry` provider")
+_UNREADABLE: Final = _nothing("a tracer that Envoy has no more")
+
+_REFUSED: Final = _nothing("istiod refuses it on a Sidecar")
+_NO_SECRETS: Final = (
+    "caCertCredentialName",
+    "credentialName",
+    "credentialNames",
+    "httpsRedirect",
+    "subjectAltNames",
+    "tlsCertificates",
+)
+_INBOUND: Final = _nothing("of what is called; what serves speaks what its port says")
+
 FATES: Final[Mapping[str, Fate]] = {
     # --- traffic
     "fault.delay.exponentialDelay": _reported("istiod does not read it either", "write `fixedDelay`"),
     "fault.abort.http2Error": _reported("istiod does not read it either", "write `httpStatus` or `grpcStatus`"),
     "tcp.match.sourceSubnet": _reported("istiod does not read it either", "use an AuthorizationPolicy with `ipBlocks`"),
-    "loadBalancer.backendUtilization": _reported("not translated yet", "choose another balancing"),
-    "loadBalancer.zoneAwareLbSetting": _reported("not translated yet", "use `localityLbSetting`"),
-    "retryBudget.budgetInterval": _reported("not translated yet", "leave it out"),
+    "subsets.trafficPolicy.tunnel": _nothing("istiod reads it at the top level of a rule alone"),
+    "envoyMetricsService.tlsSettings": _nothing("the sink of metrics starts before secrets are read; send it through a sidecar"),
     "outlierDetection.consecutiveErrors": _reported("istiod ignores this deprecated field", "write `consecutive5xxErrors`"),
     # --- gateways and sidecars
     "servers.defaultEndpoint": _reported("istiod does not read it on gateways either", "write a VirtualService"),
     "port.targetPort": _UNREAD,
     "Sidecar.ingress.port.name": _LABEL,
     "Sidecar.egress.port.name": _LABEL,
+    **{f"Sidecar.ingress.tls.{name}": _REFUSED for name in _NO_SECRETS},
+    "Sidecar.ingress.connectionPool.http.h2UpgradePolicy": _INBOUND,
+    "Sidecar.inboundConnectionPool.http.h2UpgradePolicy": _INBOUND,
     "outboundTrafficPolicy.egressProxy": _reported("not translated yet", "declare what is called as ServiceEntries"),
     # --- who is meant
     "targetRef": _OF_GATEWAY_API,
     "targetRefs": _OF_GATEWAY_API,
     # --- telemetry and extensions
     "Telemetry.metrics": _METRICS,
+    "extensionProviders.lightstep": _GONE,
+    "extensionProviders.opencensus": _GONE,
+    "extensionProviders.stackdriver": _GONE,
+    "extensionProviders.sds": _nothing("of istiod's secrets"),
+    "defaultProviders.metrics": _nothing("of `istio.stats`, a filter that stock Envoy does not have"),
+    "defaultConfig.tracing.lightstep": _UNREADABLE,
+    "defaultConfig.tracing.stackdriver": _UNREADABLE,
+    "defaultConfig.tracing.openCensusAgent": _UNREADABLE,
+    "proxyHeaders.metadataExchangeHeaders": _nothing("of a filter that stock Envoy does not have"),
     "EnvoyFilter.configPatches.match.waypoint": _WAYPOINT,
     "EnvoyFilter.configPatches.patch.filterClass": _reported("a place in the order of istiod's own filters", "name a filter"),
     "imagePullPolicy": _PULLED,
@@ -88,8 +113,8 @@ FATES: Final[Mapping[str, Fate]] = {
     "WorkloadGroup.template.weight": _nothing("of the machine's endpoint, which is a WorkloadEntry once it has registered"),
     **{f"MeshConfig.{name}": _nothing(reason) for name, reason in OF_OTHERS["MeshConfig"].items()},
     **{f"MeshConfig.defaultConfig.{name}": _nothing(reason) for name, reason in OF_OTHERS["ProxyConfig"].items()},
-    **{f"MeshConfig.{name}": _reported(reason, "") for name, reason in LEFT_OUT["MeshConfig"].items()},
-    **{f"MeshConfig.defaultConfig.{name}": _reported(reason, "") for name, reason in LEFT_OUT["ProxyConfig"].items()},
+    **{f"MeshConfig.{name}": _reported(*why) for name, why in LEFT_OUT["MeshConfig"].items()},
+    **{f"MeshConfig.defaultConfig.{name}": _reported(*why) for name, why in LEFT_OUT["ProxyConfig"].items()},
 }
 """By fields in a row, wherever they stand; with the kind first, there only. What lies below shares the fate."""
 

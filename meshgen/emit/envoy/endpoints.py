@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from meshgen.emit.envoy.locality import LocalityGroup, group_by_locality, locality_setting, place, split_locality
+from meshgen.emit.envoy.locality import LocalityGroup, group_by_locality, locality_setting, place, split_locality, zone_setting
+from meshgen.emit.envoy.network_endpoints import through_gateways
 from meshgen.emit.envoy.shared import once
 from meshgen.emit.envoy.targets import Target, targets
 from meshgen.json import JsonObject, JsonValue, drop_none
@@ -26,11 +27,10 @@ def load_assignments(mesh: Mesh, view: ProxyView) -> tuple[JsonObject, ...]:
 
 def load_assignment(mesh: Mesh, proxy: Proxy, target: Target) -> JsonObject:
     """The endpoints of one target, as this proxy is to see them."""
-    endpoints = target.endpoints
-    if target.discovery == "LOGICAL_DNS":
-        endpoints = endpoints[:1]  # Envoy takes one address there
-    setting = locality_setting(target.policy, mesh.config)
-    groups = group_by_locality(endpoints, target.policy, setting, proxy)
+    one = target.discovery == "LOGICAL_DNS"  # Envoy takes one address there
+    endpoints = target.endpoints[:1] if one else through_gateways(mesh, proxy, target.endpoints)
+    setting, zones = locality_setting(target.policy, mesh.config), zone_setting(target.policy, mesh.config)
+    groups = group_by_locality(endpoints, target.policy, setting, proxy, zones)
     assignment: JsonObject = {"cluster_name": target.name}
     if groups:
         assignment["endpoints"] = [_locality(group, sni_dnat=target.sni_dnat) for group in groups]

@@ -92,7 +92,7 @@ class GatewayListeners:
         match: JsonObject = {"server_names": list(server.sni_hosts)} if server.sni_hosts else {}
         chain = filter_chain(filters, match or None, handshake=True)
         if server.terminates and server.server.tls is not None:
-            chain["transport_socket"] = downstream_tls(server.server.tls, alpn=HTTP_ALPN)
+            chain["transport_socket"] = downstream_tls(server.server.tls, self._mesh.config, alpn=HTTP_ALPN)
         return chain
 
     # --- HTTP ---------------------------------------------------------------------------------------------------
@@ -101,7 +101,8 @@ class GatewayListeners:
             stat_prefix=f"outbound_{listener}",
             routes=route_discovery(server.routes),
             filters=self._http_filters,
-            settings=gateway_settings(self._mesh.config),
+            settings=gateway_settings(self._mesh.config, self._proxy),
+            proxy=self._proxy,
             access_log=self._log,
             tracing=self._tracing,
             sampled_by_id=sampled_by_request_id(self._mesh, self._proxy, server=False),

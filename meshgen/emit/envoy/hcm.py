@@ -7,8 +7,17 @@ from dataclasses import dataclass
 from typing import Final
 
 from meshgen.emit.envoy.extension import extension, typed
+from meshgen.emit.envoy.filters.router import ROUTER, SILENT_ROUTER
+from meshgen.emit.envoy.proxy_settings import (
+    connection_settings,
+    hides_debug_headers,
+    manager_headers,
+    manager_limits,
+    proxy_headers,
+)
 from meshgen.istio.mesh_config import MeshConfig
 from meshgen.json import JsonObject, JsonValue
+from meshgen.mesh import Proxy, Role
 
 NAME: Final = "envoy.filters.network.http_connection_manager"
 SIDECAR_OUTBOUND: Final[JsonObject] = {"use_remote_address": False}
@@ -29,13 +38,17 @@ class Manager:
     routes: JsonObject  # {"rds": …} or {"route_config": …}
     filters: Sequence[JsonValue]
     settings: JsonObject  # SIDECAR_OUTBOUND, SIDECAR_INBOUND or gateway_settings()
+    proxy: Proxy
     access_log: Sequence[JsonValue] = ()
     tracing: JsonObject | None = None
     sampled_by_id: bool = True
 
 
-def gateway_settings(config: MeshConfig) -> JsonObject:
-    """An edge trusts nobody's `x-forwarded-client-cert` and takes the connection's address for the client's."""
+def gateway_settings(config: MeshConfig, proxy: Proxy) -> JsonObject:
+    """A gateway trusts nobody's `x-forwarded-client-cert` and takes the connection's address for the client's.
+
+    An edge does not say that it is Istio's.
+    """
     found: JsonObject = {
         "use_remote_address": True,
         "server_name": "istio-envoy",
@@ -43,6 +56,8 @@ def gateway_settings(config: MeshConfig) -> JsonObject:
         "set_current_client_cert_details": {"subject": True, "cert": True, "uri": True, "dns": True},
         "http_protocol_options": {},
     }
+    if proxy.role is Role.EDGE:
+        del found["server_name"]
     topology = config.default_config.gateway_topology
     if topology.forward_client_cert_details not in {"", "UNDEFINED"}:
         found["forward_client_cert_details"] = topology.forward_client_cert_details
@@ -56,19 +71,33 @@ def http_connection_manager(manager: Manager, config: MeshConfig) -> JsonObject:
     fields: JsonObject = {
         "stat_prefix": manager.stat_prefix,
         **manager.routes,
-        "http_filters": list(manager.filters),
-        **manager.settings,
+        "http_filters": _with_hidden_headers(manager.filters, config),
+        **manager_headers(proxy_headers(config), manager.settings),
         **path_normalization(config),
         "upgrade_configs": [{"upgrade_type": "websocket"}],
         "proxy_100_continue": True,
         "stream_idle_timeout": "0s",  # Envoy's default of five minutes would end long streams
         "request_id_extension": _request_id(sampled_by_id=manager.sampled_by_id),
     }
+    fields |= _limits(manager, config)
     if manager.access_log:
         fields["access_log"] = list(manager.access_log)
     if manager.tracing is not None:
         fields["tracing"] = manager.tracing
     return extension(NAME, "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager", fields)
+
+
+def _limits(manager: Manager, config: MeshConfig) -> JsonObject:
+    """Timeouts, limits and paths of ProxyConfig's `connectionSettings`, which go before all else."""
+    limits = manager_limits(connection_settings(config, manager.proxy))
+    own, streams = manager.settings.get("http2_protocol_options"), limits.get("http2_protocol_options")
+    if isinstance(own, dict) and isinstance(streams, dict):
+        limits["http2_protocol_options"] = {**own, **streams}
+    return limits
+
+
+def _with_hidden_headers(filters: Sequence[JsonValue], config: MeshConfig) -> list[JsonValue]:
+    return [SILENT_ROUTER if each == ROUTER else each for each in filters] if hides_debug_headers(config) else list(filters)
 
 
 def _request_id(*, sampled_by_id: bool) -> JsonObject:

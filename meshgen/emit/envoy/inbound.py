@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import cached_property
-from typing import Final
 
 from meshgen.emit.envoy.access_logs import access_logs, only_without_route
 from meshgen.emit.envoy.extension import metadata
@@ -34,15 +33,14 @@ from meshgen.emit.envoy.listeners import (
     waiting,
 )
 from meshgen.emit.envoy.names import BLACK_HOLE, INBOUND_PASSTHROUGH, inbound_cluster
-from meshgen.emit.envoy.retries import INBOUND_RETRY
+from meshgen.emit.envoy.retries import inbound_retry
 from meshgen.emit.envoy.tcp import to_cluster
 from meshgen.emit.envoy.tls import downstream_tls, inbound_mutual_tls
 from meshgen.emit.envoy.tracing import sampled_by_request_id, tracing
+from meshgen.istio.mesh_config import MeshConfig
 from meshgen.json import JsonObject, JsonValue
 from meshgen.mesh import Capture, Mesh, ProxyView
 from meshgen.values import Protocol
-
-INBOUND_PORT: Final = 15006
 
 
 class InboundListeners:
@@ -64,17 +62,18 @@ class InboundListeners:
     # --- listeners ----------------------------------------------------------------------------------------------
     def _virtual_inbound(self, ports: Sequence[InboundPort]) -> JsonObject:
         """The socket that all captured connections arrive at."""
-        blackhole = filter_chain([to_cluster(BLACK_HOLE)], {"destination_port": INBOUND_PORT}, name="virtualInbound-blackhole")
-        by_port: dict[int, list[JsonObject]] = {0: list(self._passthrough(None)), INBOUND_PORT: [blackhole]}
+        own = self._mesh.config.proxy_inbound_listen_port
+        blackhole = filter_chain([to_cluster(BLACK_HOLE)], {"destination_port": own}, name="virtualInbound-blackhole")
+        by_port: dict[int, list[JsonObject]] = {0: list(self._passthrough(None)), own: [blackhole]}
         for number in port_level_ports(self._mesh, self._proxy):
             if all(port.number != number for port in ports):
                 by_port[number] = list(self._passthrough(number))
         for port in ports:
             by_port[port.number] = list(self._chains(port))
-        rest = [chain for number in sorted(by_port) if number not in {0, INBOUND_PORT} for chain in by_port[number]]
+        rest = [chain for number in sorted(by_port) if number not in {0, own} for chain in by_port[number]]
         found: JsonObject = {
             "name": "virtualInbound",
-            "address": socket_address(ANY, INBOUND_PORT),
+            "address": socket_address(ANY, own),
             "traffic_direction": "INBOUND",
             "filter_chains": [blackhole, *by_port[0], *rest],
             "listener_filters": [ORIGINAL_DST, *_selective_inspectors(by_port)],
@@ -101,10 +100,10 @@ class InboundListeners:
         socket = self._mutual_tls
         if port.tls is not None and mode == "DISABLE":
             # A Sidecar's ingress listener may terminate TLS of its own where the mesh's is off.
-            mode, socket = "STRICT", downstream_tls(port.tls, alpn=HTTP_ALPN)
+            mode, socket = "STRICT", downstream_tls(port.tls, self._mesh.config, alpn=HTTP_ALPN)
         captured = self._proxy.capture is Capture.IPTABLES and not port.bound
         cluster = inbound_cluster(port.number)
-        table = _routes(port, cluster)
+        table = _routes(port, cluster, self._mesh.config)
         name = f"{port.bind or ANY}_{port.number}"
         for match in chain_matches(mode, speaks(port.protocol)):
             wanted: JsonObject = {"destination_port": port.number, **match.fields} if captured else dict(match.fields)
@@ -115,7 +114,7 @@ class InboundListeners:
         """Chains for ports that no service has: through, with the workload's mutual TLS."""
         mode = self._mesh.mutual_tls_mode(self._proxy.namespace, self._proxy.labels, port)
         unknown = InboundPort(number=0, service_port=0, protocol=Protocol.UNSUPPORTED, host="")
-        table = _routes(unknown, INBOUND_PASSTHROUGH)
+        table = _routes(unknown, INBOUND_PASSTHROUGH, self._mesh.config)
         for match in chain_matches(mode, Speaks.ANYTHING):
             wanted: JsonObject = {"destination_port": port, **match.fields} if port else dict(match.fields)
             filters = self._http(unknown, table, INBOUND_PASSTHROUGH) if match.http else self._tcp(INBOUND_PASSTHROUGH)
@@ -147,6 +146,7 @@ class InboundListeners:
             routes={"route_config": table},
             filters=http_filters(placed),
             settings={**SIDECAR_INBOUND, **({"http2_protocol_options": {}} if port.protocol.is_http2 else {})},
+            proxy=self._proxy,
             access_log=self._log,
             tracing=self._tracing,
             sampled_by_id=sampled_by_request_id(self._mesh, self._proxy, server=True),
@@ -167,15 +167,16 @@ def _chain(filters: list[JsonValue], wanted: JsonObject, name: str, socket: Json
     return chain if socket is None else {**chain, "transport_socket": socket}
 
 
-def _routes(port: InboundPort, cluster: str) -> JsonObject:
+def _routes(port: InboundPort, cluster: str, config: MeshConfig) -> JsonObject:
     """All of a port's requests go to the application; a server's sidecar reads no virtual service."""
     target: JsonObject = {
         "cluster": cluster,
         "timeout": "0s",
         "max_stream_duration": {"max_stream_duration": "0s", "grpc_timeout_header_max": "0s"},
     }
-    if not port.protocol.is_http2 or port.protocol is Protocol.HTTP2:
-        target["retry_policy"] = INBOUND_RETRY
+    policy = inbound_retry(config.default_inbound_http_retry_policy)
+    if policy is not None and (not port.protocol.is_http2 or port.protocol is Protocol.HTTP2):
+        target["retry_policy"] = policy
     route: JsonObject = {"name": "default", "match": {"prefix": "/"}, "route": target}
     if port.source is not None:
         route["metadata"] = metadata(*port.source)

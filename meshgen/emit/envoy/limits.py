@@ -17,11 +17,22 @@ from meshgen.diagnostics.catalogue.backend import (
 )
 from meshgen.diagnostics.catalogue.envoy_delivery import MANY_WATCHED_FILES
 from meshgen.diagnostics.catalogue.extension import TAP_WITHOUT_ADMIN
+from meshgen.diagnostics.catalogue.proxies import (
+    GATEWAY_ADDRESS_NOT_KNOWN,
+    MESH_TLS_AT_EDGE,
+    NOT_BEHIND_GATEWAY,
+    NOTHING_PASSED_ON,
+    OWN_ENDPOINTS_NOT_KNOWN,
+)
 from meshgen.diagnostics.origin import render_path
 from meshgen.emit.envoy.bootstrap import DEFAULTS, BootstrapOptions, dns_stand_in
 from meshgen.emit.envoy.delivery import Delivery
+from meshgen.emit.envoy.local_cluster import local_cluster, wants_zones
+from meshgen.emit.envoy.network_endpoints import unreachable
 from meshgen.emit.envoy.shared import once
-from meshgen.emit.envoy.targets import Target, targets
+from meshgen.emit.envoy.targets import Target, is_auto_passthrough, targets
+from meshgen.emit.envoy.versions import BUDGET_INTERVAL
+from meshgen.envoy_version import EnvoyVersion
 from meshgen.istio.destination_rule import PortTrafficPolicy, TrafficPolicy
 from meshgen.istio.networks import NETWORK_LABEL
 from meshgen.mesh import Capture, Mesh, Proxy, ProxyView, Resolution, Role
@@ -31,8 +42,22 @@ def limits(mesh: Mesh, view: ProxyView) -> tuple[Diagnostic, ...]:
     """What does not come over in any delivery for this proxy."""
     found = [*_undiscovered_keys(mesh, view), *_unresolved(view)]
     for target in targets(mesh, view):
-        found += [*_unapplied_credential(target, view), *_not_restored(mesh, target, view), *_uncarried(target)]
+        found += [
+            *_unapplied_credential(target, view),
+            *_not_restored(mesh, target, view),
+            *_uncarried(target, view.proxy.envoy_version),
+        ]
     found += network_limits(mesh, view)
+    if view.proxy.role is Role.EDGE:
+        found += _mesh_tls(mesh, view)
+    if view.proxy.role is Role.EAST_WEST and not is_auto_passthrough(view):
+        message = f"no Gateway tells the east-west gateway `{view.proxy.id}` what to pass on"
+        hint = "write a Gateway with `tls: {mode: AUTO_PASSTHROUGH}`, or give the cluster an `eastWest` in the Mesh"
+        found.append(NOTHING_PASSED_ON.at(view.proxy.origin, message, help=hint))
+    if wants_zones(mesh, view) and not local_cluster(mesh, view):
+        message = f"nobody knows where `{view.proxy.id}` and others of its kind run, so `zoneAwareLbSetting` does nothing"
+        hint = "give it a `locality` in meshgen.yaml, and its Pods to the sources"
+        found.append(OWN_ENDPOINTS_NOT_KNOWN.at(view.proxy.origin, message, help=hint))
     return sort_diagnostics(found)
 
 
@@ -53,17 +78,25 @@ def _behind_gateways(mesh: Mesh) -> frozenset[str]:
 
 
 def network_limits(mesh: Mesh, view: ProxyView) -> Iterator[Diagnostic]:
-    """Endpoints on a network that istiod reaches through its east-west gateway: Envoy gets their own addresses."""
+    """Endpoints on a network behind a gateway that cannot be reached through it."""
     gateways = once(mesh, ("networks behind gateways",), None, lambda: _behind_gateways(mesh))
     if not gateways:
         return
     own = view.proxy.network or mesh.networks.own
     for target in targets(mesh, view):
+        if target.subset is not None or target.sni_dnat:
+            continue
         far = {endpoint.network for endpoint in target.endpoints if endpoint.network in gateways} - {own}
-        for network in sorted(far):
-            message = f"`{target.service.host}` has endpoints on the network `{network}`, and Envoy is not sent to its gateway"
-            hint = "an Envoy without istiod must reach the addresses themselves"
-            yield FIELD_NOT_CARRIED.at(target.service.origin, message, help=hint)
+        for network in sorted(far - mesh.network_gateways.keys()):
+            message = f"`{target.service.host}` has endpoints on the network `{network}`, whose gateway has no address here"
+            hint = "say its `address` in the Mesh's `clusters` or in MeshNetworks; until then the endpoints themselves are called"
+            yield GATEWAY_ADDRESS_NOT_KNOWN.at(target.service.origin, message, help=hint)
+        for network in sorted(set(unreachable(mesh, view.proxy, target.endpoints))):
+            message = (
+                f"endpoints of `{target.service.host}` on the network `{network}` take no mesh TLS, so no gateway passes them on"
+            )
+            hint = "give them a sidecar; istiod leaves such endpoints out as well"
+            yield NOT_BEHIND_GATEWAY.at(target.service.origin, message, help=hint)
 
 
 def delivery_limits(
@@ -137,7 +170,7 @@ def _not_restored(mesh: Mesh, target: Target, view: ProxyView) -> Iterator[Diagn
         return
     if mesh.endpoints(target.service, target.port):
         return  # balanced among its endpoints instead, as istiod has it on gateways
-    where = "a gateway" if view.proxy.role is Role.GATEWAY else "loopback capture"
+    where = "a gateway" if view.proxy.is_gateway else "loopback capture"
     message = f"`{target.service.host}` is reached at the client's own destination, which {where} does not know"
     yield DESTINATION_NOT_RESTORED.at(target.service.origin, message, help="give it a resolution with endpoints or DNS")
 
@@ -163,6 +196,30 @@ def _unapplied_credential(target: Target, view: ProxyView) -> Iterator[Diagnosti
         yield CREDENTIAL_NOT_APPLIED.at(rule.origin_of("spec", "trafficPolicy", "tls"), message, help=advice)
 
 
+def _mesh_tls(mesh: Mesh, view: ProxyView) -> Iterator[Diagnostic]:
+    """TLS of the mesh at an edge, which has no certificate of it."""
+    hint = "name certificates: `SIMPLE` or `MUTUAL`; or give the proxy another role than `edge`"
+    for gateway in view.gateways:
+        for index, server in enumerate(gateway.spec.servers or ()):
+            if server.tls is not None and server.tls.mode in {"ISTIO_MUTUAL", "AUTO_PASSTHROUGH"}:
+                message = f"the edge `{view.proxy.id}` has no certificate of a mesh for `{server.tls.mode}`"
+                yield MESH_TLS_AT_EDGE.at(gateway.origin_of("spec", "servers", index, "tls", "mode"), message, help=hint)
+    for target in targets(mesh, view):
+        service, tls = target.service, target.policy.tls
+        if target.rule is not None and tls is not None and tls.mode == "ISTIO_MUTUAL":
+            message = f"the edge `{view.proxy.id}` has no certificate of a mesh for `{service.host}`"
+            yield MESH_TLS_AT_EDGE.at(target.rule.origin_of("spec", "trafficPolicy", "tls"), message, help=hint)
+        elif target.subset is None and _takes_mesh_tls_only(mesh, target):
+            message = f"`{service.host}` takes mesh TLS only, of which the edge `{view.proxy.id}` has no certificate"
+            yield MESH_TLS_AT_EDGE.at(service.origin, message, help="use an ingress gateway of the mesh")
+
+
+def _takes_mesh_tls_only(mesh: Mesh, target: Target) -> bool:
+    service = target.service
+    sidecars = not service.external and any(endpoint.mutual_tls for endpoint in target.endpoints)
+    return sidecars and mesh.mutual_tls_mode(service.namespace, service.selector) == "STRICT"
+
+
 def _undiscovered_keys(mesh: Mesh, view: ProxyView) -> Iterator[Diagnostic]:
     for policy in mesh.request_authentications(view.proxy.namespace, view.proxy.labels):
         for index, rule in enumerate(policy.spec.jwt_rules or ()):
@@ -173,7 +230,7 @@ def _undiscovered_keys(mesh: Mesh, view: ProxyView) -> Iterator[Diagnostic]:
 
 
 # --- fields of destination rules ------------------------------------------------------------------------------------
-def _uncarried(target: Target) -> Iterator[Diagnostic]:
+def _uncarried(target: Target, version: EnvoyVersion) -> Iterator[Diagnostic]:
     rule = target.rule
     if rule is None or target.subset or target.sni_dnat:
         return
@@ -181,15 +238,15 @@ def _uncarried(target: Target) -> Iterator[Diagnostic]:
     for index, subset in enumerate(rule.spec.subsets or ()):
         levels.append((("spec", "subsets", index, "trafficPolicy"), subset.traffic_policy))
     for path, policy in levels:
-        for field in _uncarried_fields(policy):
+        for field in _uncarried_fields(policy, version):
             message = f"`{render_path(field)}` is not carried over to stock Envoy"
             yield FIELD_NOT_CARRIED.at(rule.origin_of(*path, *field), message, help="leave it out for proxies without istiod")
 
 
-def _uncarried_fields(policy: TrafficPolicy | None) -> Iterator[JsonPath]:
+def _uncarried_fields(policy: TrafficPolicy | None, version: EnvoyVersion) -> Iterator[JsonPath]:
     if policy is None:
         return
-    if policy.retry_budget and policy.retry_budget.budget_interval:
+    if policy.retry_budget and policy.retry_budget.budget_interval and not BUDGET_INTERVAL.holds_in(version):
         yield ("retryBudget", "budgetInterval")
     yield from _of_blocks(policy, ())
     for index, level in enumerate(policy.port_level_settings or ()):
@@ -197,10 +254,6 @@ def _uncarried_fields(policy: TrafficPolicy | None) -> Iterator[JsonPath]:
 
 
 def _of_blocks(policy: TrafficPolicy | PortTrafficPolicy, path: JsonPath) -> Iterator[JsonPath]:
-    balancing, outliers = policy.load_balancer, policy.outlier_detection
-    if balancing and balancing.zone_aware_lb_setting:
-        yield (*path, "loadBalancer", "zoneAwareLbSetting")
-    if balancing and balancing.backend_utilization:
-        yield (*path, "loadBalancer", "backendUtilization")
+    outliers = policy.outlier_detection
     if outliers and outliers.consecutive_errors is not None:
         yield (*path, "outlierDetection", "consecutiveErrors")

@@ -8,7 +8,14 @@ from dataclasses import dataclass, replace
 
 from meshgen.emit.envoy.shared import once
 from meshgen.emit.envoy.traffic_policy import EffectivePolicy
-from meshgen.istio.destination_rule import DestinationRule, LocalityDistribute, LocalityFailover, LocalityLoadBalancerSetting
+from meshgen.istio.destination_rule import (
+    DestinationRule,
+    LoadBalancerSettings,
+    LocalityDistribute,
+    LocalityFailover,
+    LocalityLoadBalancerSetting,
+    ZoneAwareLoadBalancerSetting,
+)
 from meshgen.istio.mesh_config import MeshConfig
 from meshgen.mesh import Endpoint, Mesh, Proxy
 
@@ -34,21 +41,30 @@ def place(mesh: Mesh, proxy: Proxy) -> tuple[Hashable, ...]:
     """All of a proxy that its endpoints' weights and priorities may hang on: proxies of one place see the same."""
 
     def by_labels() -> bool:
-        return any(setting.failover_priority for setting in _settings(mesh))
+        config = mesh.config
+        mesh_wide = (config.locality_lb_setting, config.zone_aware_lb_setting)
+        of_rules = (each for found in _settings(mesh) for each in (found.locality_lb_setting, found.zone_aware_lb_setting))
+        return any(setting.failover_priority for setting in (*mesh_wide, *of_rules) if setting is not None)
 
     labels = tuple(sorted(proxy.labels.items())) if once(mesh, ("failover by labels",), None, by_labels) else ()
     return proxy.locality, proxy.network, labels
 
 
-def _settings(mesh: Mesh) -> Iterator[LocalityLoadBalancerSetting]:
-    """Every setting that some destination may have, the mesh's own first."""
-    yield mesh.config.locality_lb_setting
+def _settings(mesh: Mesh) -> Iterator[LoadBalancerSettings]:
+    """The load balancing of every destination rule, at each of its levels."""
     for rule in mesh.of_kind(DestinationRule):
         policies = (rule.spec.traffic_policy, *(subset.traffic_policy for subset in rule.spec.subsets or ()))
         for policy in policies:
             for level in (policy, *((policy.port_level_settings or ()) if policy else ())):
-                if level and level.load_balancer and level.load_balancer.locality_lb_setting:
-                    yield level.load_balancer.locality_lb_setting
+                if level and level.load_balancer:
+                    yield level.load_balancer
+
+
+def zone_setting(policy: EffectivePolicy, config: MeshConfig) -> ZoneAwareLoadBalancerSetting | None:
+    """The zone-aware setting in effect: the rule's, else the mesh's; None where zones decide nothing."""
+    own = policy.load_balancer.zone_aware_lb_setting if policy.load_balancer else None
+    setting = own or config.zone_aware_lb_setting
+    return setting if setting is not None and setting.enabled else None
 
 
 def is_locality_weighted(policy: EffectivePolicy, setting: LocalityLoadBalancerSetting | None) -> bool:
@@ -60,13 +76,22 @@ def is_locality_weighted(policy: EffectivePolicy, setting: LocalityLoadBalancerS
 
 
 def group_by_locality(
-    endpoints: Sequence[Endpoint], policy: EffectivePolicy, setting: LocalityLoadBalancerSetting | None, proxy: Proxy
+    endpoints: Sequence[Endpoint],
+    policy: EffectivePolicy,
+    setting: LocalityLoadBalancerSetting | None,
+    proxy: Proxy,
+    zones: ZoneAwareLoadBalancerSetting | None = None,
 ) -> tuple[LocalityGroup, ...]:
     """The endpoints by locality (sorted), with the weights and priorities that the setting gives them for this proxy.
 
     Failover needs outlier detection: without it Envoy would never leave a priority.
     """
     groups = _by_locality(endpoints)
+    if zones is not None:
+        # Envoy weighs the zones of the first priority by itself: other regions wait behind it.
+        if zones.failover_priority:
+            groups = _by_labels(groups, zones.failover_priority, proxy)
+        return _by_region(groups, zones.failover or (), proxy.locality)
     if setting is None:
         return groups
     if setting.distribute:
@@ -145,6 +170,20 @@ def _fail_over(
         if distance == 3 and preferred is not None and split_locality(group.locality)[0] != preferred:
             distance = 4
         return group.priority * 5 + distance
+
+    return _compacted(groups, rank)
+
+
+def _by_region(
+    groups: tuple[LocalityGroup, ...], entries: Sequence[LocalityFailover], locality: str
+) -> tuple[LocalityGroup, ...]:
+    """Priorities by region: the proxy's own 0, the one that `failover` prefers 1, all others 2."""
+    region = split_locality(locality)[0]
+    preferred = next((entry.to for entry in entries if (entry.from_ or "") == region), None)
+
+    def rank(group: LocalityGroup) -> int:
+        its = split_locality(group.locality)[0]
+        return group.priority * 3 + (0 if its == region else 1 if its == preferred else 2)
 
     return _compacted(groups, rank)
 

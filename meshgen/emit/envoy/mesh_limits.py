@@ -11,7 +11,6 @@ from meshgen.emit.envoy.shared import once
 from meshgen.istio.mesh_defaults import beyond_defaults
 from meshgen.mesh import Mesh, ProxyView
 
-
 NOT_APPLICABLE: Final[Mapping[str, Mapping[str, str]]] = {
     "MeshConfig": {
         **dict.fromkeys(("ca", "certificates", "configSources", "verifyCertificateAtClient"), "of istiod itself"),
@@ -38,52 +37,49 @@ NOT_APPLICABLE: Final[Mapping[str, Mapping[str, str]]] = {
             ),
             "of the agent beside a proxy and of injection",
         ),
-        **dict.fromkeys(
-            ("controlPlaneAuthPolicy", "discoveryAddress", "discoveryRefreshDelay"), "how a proxy finds istiod"
-        ),
+        **dict.fromkeys(("controlPlaneAuthPolicy", "discoveryAddress", "discoveryRefreshDelay"), "how a proxy finds istiod"),
         **dict.fromkeys(("customConfigFile", "proxyBootstrapTemplatePath"), "a bootstrap that istiod's agent would use"),
         **dict.fromkeys(
-            ("concurrency", "drainDuration", "terminationDrainDuration"), "given on the command line that starts Envoy"
+            ("concurrency", "drainDuration", "fileFlushInterval", "fileFlushMinSizeKb", "terminationDrainDuration"),
+            "given on the command line that starts Envoy",
         ),
         **dict.fromkeys(("meshId", "serviceCluster", "availabilityZone"), "metadata for istiod's own telemetry"),
+        "extraStatTags": "tags of `istio.stats`, a filter that stock Envoy does not have",
+        "statNameLength": "no limit of Envoy's any more",
         "proxyAdminPort": "`outputs.envoy.adminPort` of meshgen.yaml says it",
     },
 }
 """Settings that decide nothing for an Envoy without istiod, and whose they are."""
 
-_LATER: Final = "not translated yet"
-REPORTED: Final[Mapping[str, Mapping[str, str]]] = {
-    "MeshConfig": dict.fromkeys(
-        (
-            "caCertificates defaultInboundHttpRetryPolicy defaultTrafficPolicy disableEnvoyListenerLog"
-            " enableEnvoyAccessLogService enableTracing inboundClusterStatName inboundTrafficPolicy meshMTLS"
-            " outboundClusterStatName proxyHttpPort proxyInboundListenPort proxyListenPort serviceEntryVisibility"
-            " tlsDefaults zoneAwareLbSetting"
-        ).split(),
-        _LATER,
-    ),
-    "ProxyConfig": dict.fromkeys(
-        (
-            "connectionSettings envoyAccessLogService envoyMetricsService envoyMetricsServiceAddress extraStatTags"
-            " fileFlushInterval fileFlushMinSizeKb interceptionMode privateKeyProvider proxyHeaders proxyStatsMatcher"
-            " runtimeValues statNameLength statsdUdpAddress tracingServiceName zipkinAddress"
-        ).split(),
-        _LATER,
-    ),
+REPORTED: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
+    "MeshConfig": {
+        "caCertificates": (
+            "roots of other trust domains, which istiod gives out",
+            "put them into `root-cert.pem`",
+        ),
+        "proxyHttpPort": (
+            "a proxy for clients that know of it",
+            "send to the services' own ports",
+        ),
+        "serviceEntryVisibility": ("not translated", "write `exportTo` into the ServiceEntries"),
+    },
+    "ProxyConfig": {
+        "interceptionMode": ("meshgen.yaml says it of each proxy", "write `bind: loopback` or `iptables` there"),
+        "privateKeyProvider": ("of Envoy builds with Intel's libraries alone", "leave it to proxies of such a build"),
+    },
 }
-"""Settings that are left out and said (MG0906), and why; all others are carried over."""
+"""Settings that are left out and said (MG0906), why, and what to do; all others are carried over."""
 
 
 def mesh_limits(mesh: Mesh, view: ProxyView) -> Iterator[Diagnostic]:
     """The settings that mean something for this proxy and are left out, in one finding."""
     said = once(mesh, ("beyond defaults",), None, lambda: beyond_defaults(mesh.config))
-    left = [name for name in said if name in REPORTED["MeshConfig"]]
+    left = {name: why for name, why in REPORTED["MeshConfig"].items() if name in said}
     proxy = said.get("defaultConfig")
-    left += [f"defaultConfig.{name}" for name in proxy if name in REPORTED["ProxyConfig"]] if isinstance(proxy, dict) else []
+    if isinstance(proxy, dict):
+        left |= {f"defaultConfig.{name}": why for name, why in REPORTED["ProxyConfig"].items() if name in proxy}
     if left:
         names = ", ".join(f"`{name}`" for name in left)
         message = f"MeshConfig's {names} {'is' if len(left) == 1 else 'are'} not carried over to Envoy"
-        hint = "a proxy without istiod goes on as if nothing were said"
-        if left == ["proxyHttpPort"]:
-            hint = "send to the services' own ports"
+        hint = next(iter(left.values()))[1] if len(left) == 1 else "a proxy without istiod goes on as if nothing were said"
         yield FIELD_NOT_CARRIED.at(view.proxy.origin, message, help=hint)

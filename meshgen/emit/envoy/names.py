@@ -31,6 +31,12 @@ def jwks_cluster(host: str, port: int) -> str:
     return f"jwks|{port}|{host}"
 
 
+def parse_inbound(name: str) -> int | None:
+    """The port of `inbound|port||`; None for any other name."""
+    number = name.removeprefix("inbound|").removesuffix("||")
+    return int(number) if name.startswith("inbound|") and number.isdigit() else None
+
+
 @dataclass(frozen=True, slots=True)
 class OutboundName:
     """The parts of an outbound cluster's name."""

@@ -16,7 +16,7 @@ from meshgen.istio.envoy_filter import (
     RouteMatch,
 )
 from meshgen.json import JsonObject, JsonValue
-from meshgen.mesh import Proxy, Role
+from meshgen.mesh import Proxy
 
 VIRTUAL_INBOUND: Final = "virtualInbound"
 _ACTIONS: Final = {"ROUTE": "route", "REDIRECT": "redirect", "DIRECT_RESPONSE": "direct_response"}
@@ -49,7 +49,7 @@ def context_fits(match: EnvoyConfigObjectMatch | None, proxy: Proxy, *, inbound:
     wanted = (match.context if match else None) or "ANY"
     if wanted == "ANY":
         return True
-    if proxy.role is Role.GATEWAY:
+    if proxy.is_gateway:
         return wanted == "GATEWAY"
     return wanted == ("SIDECAR_INBOUND" if inbound else "SIDECAR_OUTBOUND")
 

@@ -1,14 +1,15 @@
 """EnvoyFilter: patches on what was emitted, in Istio's order (root namespace, then the proxy's; priority, creation time, name).
 
 Carried over: LISTENER, FILTER_CHAIN, LISTENER_FILTER, NETWORK_FILTER, HTTP_FILTER, ROUTE_CONFIGURATION, VIRTUAL_HOST, HTTP_ROUTE
-and CLUSTER. What is not (BOOTSTRAP, EXTENSION_CONFIG, anything beside a filter of Istio's own build) is reported as MG0911.
+and CLUSTER; BOOTSTRAP, merged into what `bootstrap.py` writes; EXTENSION_CONFIG, put in the place of the filter that names it.
+What is not (anything beside a filter of Istio's own build) is reported as MG0911.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, cast
 
 from meshgen.emit.envoy import patch_match as match
 from meshgen.emit.envoy.hcm import NAME as HCM
@@ -20,6 +21,9 @@ from meshgen.mesh import Proxy
 
 Each: TypeAlias = Callable[[JsonObject], JsonObject | None]
 Fits: TypeAlias = Callable[[JsonObject], bool]
+
+_ELSEWHERE: Final[Mapping[str, tuple[str, ...]]] = {"BOOTSTRAP": ("MERGE",), "EXTENSION_CONFIG": ("ADD",)}
+"""What is not a part of the resources, and the operations that istiod carries out on it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,25 +39,70 @@ def patched(resources: Resources, filters: Sequence[IstioObject[EnvoyFilter]], p
     """The resources with all patches that concern the proxy; what no patch touches stays the same value."""
     for _, _, changed in patch_by_patch(resources, filters, proxy):
         resources = changed
-    return resources
+    extensions: dict[str, JsonObject] = {}
+    for _, _, patch in _fitting(filters, proxy):
+        if patch.apply_to == "EXTENSION_CONFIG":
+            _extension_config(extensions, _Patch(patch, proxy))
+    return with_extensions(resources, extensions) if extensions else resources
 
 
 def patch_by_patch(
     resources: Resources, filters: Sequence[IstioObject[EnvoyFilter]], proxy: Proxy
 ) -> Iterator[tuple[IstioObject[EnvoyFilter], int, Resources]]:
     """Each patch that concerns the proxy, by its filter and its place in it, and the resources after it."""
+    for found, index, patch in _fitting(filters, proxy):
+        if patch.apply_to in _APPLY:
+            resources = _APPLY[patch.apply_to](resources, _Patch(patch, proxy))
+            yield found, index, resources
+
+
+def bootstrap_patches(filters: Sequence[IstioObject[EnvoyFilter]], proxy: Proxy) -> JsonObject:
+    """What BOOTSTRAP patches merge into a bootstrap, in their order; istiod carries out no other operation on one."""
+    merges: JsonObject = {}
+    for _, _, patch in _fitting(filters, proxy):
+        if patch.apply_to == "BOOTSTRAP":
+            merges = merged(merges, _Patch(patch, proxy).value)
+    return merges
+
+
+def _fitting(
+    filters: Sequence[IstioObject[EnvoyFilter]], proxy: Proxy
+) -> Iterator[tuple[IstioObject[EnvoyFilter], int, EnvoyConfigObjectPatch]]:
     for found in filters:
         for index, patch in enumerate(found.spec.config_patches or ()):
             if is_carried(patch) and match.proxy_fits(patch.match, proxy):
-                resources = _APPLY[patch.apply_to or ""](resources, _Patch(patch, proxy))
-                yield found, index, resources
+                yield found, index, patch
+
+
+def _extension_config(extensions: dict[str, JsonObject], patch: _Patch) -> None:
+    """A configuration that a filter names, which istiod would send over ECDS; only ADD makes one."""
+    if patch.operation == "ADD" and (patch.fits_context(inbound=False) or patch.fits_context(inbound=True)):
+        extensions.setdefault(str(patch.value.get("name", "")), patch.value)
+
+
+def with_extensions(resources: Resources, extensions: Mapping[str, JsonObject]) -> Resources:
+    """The listeners with each filter that is discovered by a known name in full."""
+
+    def in_full(value: JsonValue) -> JsonValue:
+        if isinstance(value, list):
+            return [in_full(item) for item in value]
+        if not isinstance(value, dict):
+            return value
+        known = extensions.get(str(value.get("name"))) if "config_discovery" in value else None
+        if known is not None:
+            kept: JsonObject = {key: item for key, item in value.items() if key != "config_discovery"}
+            return {**kept, "typed_config": known.get("typed_config")}
+        return {key: in_full(item) for key, item in value.items()}
+
+    return replace(resources, listeners=tuple(cast("JsonObject", in_full(listener)) for listener in resources.listeners))
 
 
 def is_carried(patch: EnvoyConfigObjectPatch) -> bool:
     """Whether a patch has a place in the configuration of a stock Envoy."""
     return (
-        (patch.apply_to or "") in _APPLY
+        (patch.apply_to or "") in {*_APPLY, *_ELSEWHERE}
         and patch.patch is not None
+        and (patch.patch.operation or "INVALID") in _ELSEWHERE.get(patch.apply_to or "", (patch.patch.operation or "INVALID",))
         and not (patch.match is not None and (patch.match.context == "WAYPOINT" or patch.match.waypoint is not None))
         and not any(name.startswith("istio.") for name in (_filter_name(patch), _sub_filter_name(patch)))
     )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Final
 
+import msgspec
+
 from meshgen.emit.envoy.extension import extension
 from meshgen.istio.virtual_service import HTTPRetry
 from meshgen.json import JsonObject, JsonValue
@@ -25,8 +27,7 @@ _PREVIOUS_PRIORITIES: Final[JsonObject] = extension(
     "envoy.extensions.retry.priority.previous_priorities.v3.PreviousPrioritiesConfig",
     {"update_frequency": 2},
 )
-INBOUND_RETRY: Final[JsonObject] = {"num_retries": 2, "retry_on": "reset-before-request"}
-"""What a server's sidecar does for its own application: nothing was sent yet, so nothing can happen twice."""
+_INBOUND_RETRY: Final[JsonObject] = {"num_retries": 2, "retry_on": "reset-before-request"}
 
 
 def retry_policy(retries: HTTPRetry | None, mesh_default: HTTPRetry | None, *, hashed: bool) -> JsonObject | None:
@@ -55,6 +56,19 @@ def retry_policy(retries: HTTPRetry | None, mesh_default: HTTPRetry | None, *, h
     if policy.retry_remote_localities:
         found["retry_priority"] = _PREVIOUS_PRIORITIES
     return found
+
+
+def inbound_retry(mesh_default: HTTPRetry | None) -> JsonObject | None:
+    """What a server's sidecar does for its own application; None where MeshConfig.defaultInboundHttpRetryPolicy turns it off.
+
+    By default what was not sent yet is tried again, so that nothing can happen twice.
+    """
+    if mesh_default is None:
+        return _INBOUND_RETRY
+    if not mesh_default.attempts or mesh_default.attempts <= 0:
+        return None
+    policy = msgspec.structs.replace(mesh_default, retry_on=mesh_default.retry_on or "reset-before-request")
+    return retry_policy(policy, None, hashed=policy.retry_ignore_previous_hosts is None)
 
 
 def split_retry_on(text: str | None) -> tuple[str, list[JsonValue]]:

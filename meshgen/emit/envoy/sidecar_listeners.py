@@ -6,7 +6,6 @@ import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Final
 
 from meshgen.emit.envoy import tcp_chains
 from meshgen.emit.envoy.access_logs import access_logs, only_without_route
@@ -31,8 +30,6 @@ from meshgen.istio.sidecar import IstioEgressListener
 from meshgen.json import JsonObject, JsonValue
 from meshgen.mesh import Capture, Mesh, Port, ProxyView, Resolution, Scope, Service
 from meshgen.values import Protocol, is_ip, parse_protocol
-
-OUTBOUND_PORT: Final = 15001
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -219,6 +216,7 @@ class OutboundListeners:
             routes=route_discovery(table),
             filters=self._sniffed_filters if self._tables[table].service is not None else self._filters,
             settings=SIDECAR_OUTBOUND,
+            proxy=self._proxy,
             access_log=self._log,
             tracing=self._tracing,
             sampled_by_id=sampled_by_request_id(self._mesh, self._proxy, server=False),
@@ -230,12 +228,16 @@ class OutboundListeners:
         """The socket that captured connections arrive at before they are handed to the listener of their address."""
         found: JsonObject = {
             "name": "virtualOutbound",
-            "address": socket_address(ANY, OUTBOUND_PORT),
+            "address": socket_address(ANY, self._mesh.config.proxy_listen_port),
             "traffic_direction": "OUTBOUND",
             "use_original_dst": True,
             "max_connections_to_accept_per_socket_event": 1,
             "filter_chains": [
-                filter_chain([to_cluster(BLACK_HOLE)], {"destination_port": OUTBOUND_PORT}, name="virtualOutbound-blackhole"),
+                filter_chain(
+                    [to_cluster(BLACK_HOLE)],
+                    {"destination_port": self._mesh.config.proxy_listen_port},
+                    name="virtualOutbound-blackhole",
+                ),
                 filter_chain(
                     [to_cluster(fallthrough_cluster(self._view.outbound_mode), self._log)],
                     name="virtualOutbound-catchall-tcp",

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from meshgen.emit.envoy.names import outbound_cluster, sni_dnat_cluster
 from meshgen.emit.envoy.shared import once
-from meshgen.emit.envoy.traffic_policy import EffectivePolicy, effective_policy
+from meshgen.emit.envoy.traffic_policy import EffectivePolicy, effective_policy, with_defaults
 from meshgen.istio.destination_rule import DestinationRule, Subset
 from meshgen.istio.object import IstioObject
 from meshgen.istio.peer_authentication import PeerAuthentication
@@ -48,7 +48,7 @@ def targets(mesh: Mesh, view: ProxyView) -> tuple[Target, ...]:
 
     Proxies of a namespace that see the same share the tuple, and all proxies that a rule treats alike the targets in it.
     """
-    proxy, services, forwards = view.proxy, view.imported_services, _is_auto_passthrough(view)
+    proxy, services, forwards = view.proxy, view.imported_services, is_auto_passthrough(view)
     labels = tuple(sorted(proxy.labels.items())) if asks_for_labels(mesh) else ()
     key = ("targets", id(services), proxy.namespace, labels, proxy.role, proxy.capture, forwards)
 
@@ -83,7 +83,8 @@ def _of_service(mesh: Mesh, proxy: Proxy, service: Service, *, forwards: bool) -
                 if forwards:
                     yield from _of_port(mesh, proxy, service, port, rule, sni_dnat=True)
 
-    key = ("targets of", id(service), id(rule), proxy.role, proxy.capture, forwards)
+    network = proxy.network if proxy.role is Role.EAST_WEST else ""
+    key = ("targets of", id(service), id(rule), proxy.role, proxy.capture, network, forwards)
     return once(mesh, key, (service, rule), lambda: tuple(of_ports()))
 
 
@@ -97,18 +98,26 @@ def _of_port(
     sni_dnat: bool = False,
 ) -> Iterator[Target]:
     endpoints = _by_policy(mesh, mesh.endpoints(service, port))
+    named = proxy.role is Role.EDGE and service.kubernetes and not endpoints
+    if named:
+        # Nobody discovers endpoints before an edge: the service's own name leads to it.
+        address = port.target if service.resolution is Resolution.HEADLESS and isinstance(port.target, int) else port.number
+        endpoints = (Endpoint(address=service.host, port=address, namespace=service.namespace),)
+    if proxy.role is Role.EAST_WEST:
+        own = proxy.network or mesh.networks.own
+        endpoints = tuple(endpoint for endpoint in endpoints if (endpoint.network or own) == own)
     if sni_dnat:
         # What arrives is mesh TLS; an endpoint that does not terminate it could not read it.
         endpoints = tuple(endpoint for endpoint in endpoints if endpoint.mutual_tls)
     for subset in (None, *((rule.spec.subsets or ()) if rule else ())):
-        policy = effective_policy(rule.spec if rule else None, port.number, subset)
+        policy = with_defaults(effective_policy(rule.spec if rule else None, port.number, subset), mesh.config)
         yield Target(
             service=service,
             port=port,
             subset=subset,
             rule=rule,
             policy=policy,
-            discovery=_discovery(service, policy, proxy),
+            discovery="STRICT_DNS" if named else _discovery(service, policy, proxy),
             endpoints=_of_subset(endpoints, subset),
             sni_dnat=sni_dnat,
         )
@@ -152,7 +161,8 @@ def _discovery(service: Service, policy: EffectivePolicy, proxy: Proxy) -> str:
             return "EDS"
 
 
-def _is_auto_passthrough(view: ProxyView) -> bool:
+def is_auto_passthrough(view: ProxyView) -> bool:
+    """Whether some server passes mesh TLS on by its SNI."""
     servers = (server for gateway in view.gateways for server in gateway.spec.servers or ())
     return any(server.tls is not None and server.tls.mode == "AUTO_PASSTHROUGH" for server in servers)
 

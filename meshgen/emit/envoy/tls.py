@@ -14,7 +14,7 @@ from typing import Final, TypeAlias, cast
 from meshgen.emit.envoy.names import TYPE
 from meshgen.emit.envoy.shared import known, once
 from meshgen.istio.destination_rule import ClientTLSSettings
-from meshgen.istio.mesh_config import MeshConfig
+from meshgen.istio.mesh_config import MeshConfig, TLSConfig
 from meshgen.istio.shared import ServerTLSSettings, TLSCertificate
 from meshgen.json import JsonObject, JsonValue, drop_none
 from meshgen.mesh import Mesh
@@ -66,9 +66,9 @@ def upstream_mutual_tls(*, sni: str, sans: Sequence[str], alpn: Sequence[str]) -
     return _socket("UpstreamTlsContext", {"common_tls_context": context, "sni": sni})
 
 
-def upstream_tls(settings: ClientTLSSettings, *, sans: Sequence[str], http2: bool) -> JsonObject:
+def upstream_tls(settings: ClientTLSSettings, config: MeshConfig, *, sans: Sequence[str], http2: bool) -> JsonObject:
     """TLS that a destination rule asks for (SIMPLE, MUTUAL), verified against the system's roots unless it names others."""
-    context: JsonObject = {"tls_params": _modern()}
+    context: JsonObject = {"tls_params": {**_modern(), **_defaults(config.tls_defaults)}}
     if http2:
         context["alpn_protocols"] = ["h2"]
     if settings.mode == "MUTUAL":
@@ -103,7 +103,7 @@ def inbound_mutual_tls(config: MeshConfig, *, alpn: Sequence[str]) -> JsonObject
     """What a sidecar terminates: the workload's certificate, and a client of this trust domain or one of its aliases."""
     domains = (config.trust_domain, *config.trust_domain_aliases)
     context: JsonObject = {
-        "tls_params": {**_modern(), "cipher_suites": list(_MESH_CIPHERS)},
+        "tls_params": {**_modern(), "cipher_suites": list(_MESH_CIPHERS), **_defaults(config.mesh_mtls)},
         "alpn_protocols": list(alpn),
         "tls_certificate_sds_secret_configs": [_sds(WORKLOAD_CERTIFICATE)],
         "combined_validation_context": _combined(WORKLOAD_ROOT, _names("prefix", [f"spiffe://{name}/" for name in domains])),
@@ -111,11 +111,11 @@ def inbound_mutual_tls(config: MeshConfig, *, alpn: Sequence[str]) -> JsonObject
     return _socket("DownstreamTlsContext", {"common_tls_context": context, "require_client_certificate": True})
 
 
-def downstream_tls(server: ServerTLSSettings, *, alpn: Sequence[str]) -> JsonObject:
+def downstream_tls(server: ServerTLSSettings, config: MeshConfig, *, alpn: Sequence[str]) -> JsonObject:
     """What a gateway server terminates: modes SIMPLE, MUTUAL, OPTIONAL_MUTUAL and ISTIO_MUTUAL."""
     mode = server.mode or "SIMPLE"
     context: JsonObject = {"alpn_protocols": list(alpn)}
-    parameters = _parameters(server)
+    parameters = _parameters(server, config.mesh_mtls if mode == "ISTIO_MUTUAL" else config.tls_defaults)
     if parameters:
         context["tls_params"] = parameters
     context["tls_certificate_sds_secret_configs"] = [_sds(name) for name in _server_certificates(server)]
@@ -125,8 +125,9 @@ def downstream_tls(server: ServerTLSSettings, *, alpn: Sequence[str]) -> JsonObj
     return _socket("DownstreamTlsContext", {"common_tls_context": context, "require_client_certificate": required})
 
 
-def _parameters(server: ServerTLSSettings) -> JsonObject:
-    return drop_none({
+def _parameters(server: ServerTLSSettings, defaults: TLSConfig | None) -> JsonObject:
+    """A server's own, and those of the mesh where it says nothing."""
+    return _defaults(defaults) | drop_none({
         "tls_minimum_protocol_version": _VERSIONS.get(server.min_protocol_version or ""),
         "tls_maximum_protocol_version": _VERSIONS.get(server.max_protocol_version or ""),
         "cipher_suites": list(server.cipher_suites) if server.cipher_suites else None,
@@ -168,6 +169,17 @@ def _server_validation(server: ServerTLSSettings) -> JsonObject:
 # --- shared pieces --------------------------------------------------------------------------------------------------
 def _socket(context: str, config: JsonObject) -> JsonObject:
     return {"name": "envoy.transport_sockets.tls", "typed_config": {"@type": _TLS + context, **config}}
+
+
+def _defaults(settings: TLSConfig | None) -> JsonObject:
+    """`tls_params` that MeshConfig's `tlsDefaults` or `meshMTLS` says."""
+    if settings is None:
+        return {}
+    return drop_none({
+        "tls_minimum_protocol_version": _VERSIONS.get(settings.min_protocol_version or ""),
+        "cipher_suites": list(settings.cipher_suites) if settings.cipher_suites else None,
+        "ecdh_curves": list(settings.ecdh_curves) if settings.ecdh_curves else None,
+    })
 
 
 def _modern() -> JsonObject:

@@ -20,9 +20,12 @@ from meshgen.emit.envoy.actions import REDIRECT_CODES
 from meshgen.emit.envoy.filters.extensions import modules_elsewhere
 from meshgen.emit.envoy.gateway_servers import MergedServers
 from meshgen.emit.envoy.inbound_ports import inbound_ports
+from meshgen.emit.envoy.log_services import LOG_PROVIDERS
 from meshgen.emit.envoy.mesh_limits import mesh_limits
 from meshgen.emit.envoy.patches import is_carried
 from meshgen.emit.envoy.sidecar_listeners import is_served
+from meshgen.emit.envoy.tracers import TRACERS, is_known
+from meshgen.emit.envoy.versions import CONTEXT_PROPAGATION
 from meshgen.istio.mesh_defaults import providers_by_name
 from meshgen.istio.object import IstioObject
 from meshgen.istio.struct import IstioStruct
@@ -31,8 +34,6 @@ from meshgen.mesh import Capture, Mesh, ProxyView, Resolution, Role, Service
 from meshgen.values import Protocol
 
 _LEAVE_OUT: Final = "leave it out for proxies without istiod"
-_LOG_PROVIDERS: Final = frozenset({"envoyFileAccessLog"})
-_TRACERS: Final = frozenset({"zipkin", "opentelemetry"})
 
 
 def traffic_limits(mesh: Mesh, view: ProxyView) -> tuple[Diagnostic, ...]:
@@ -68,7 +69,7 @@ def _virtual_services(mesh: Mesh, view: ProxyView) -> Iterator[Diagnostic]:
 
 
 def _in_effect(mesh: Mesh, view: ProxyView) -> Iterable[IstioObject[VirtualService]]:
-    if view.proxy.role is Role.GATEWAY:
+    if view.proxy.is_gateway:
         every = [found for gateway in view.gateways for found in mesh.virtual_services_on(gateway, view.proxy)]
     else:
         every = [found for scope in view.scopes for found in scope.virtual_services]
@@ -89,7 +90,7 @@ def _rule(found: IstioObject[VirtualService], index: int, rule: HTTPRoute) -> It
 
 # --- gateways and sidecars ------------------------------------------------------------------------------------------
 def _servers(view: ProxyView) -> Iterator[Diagnostic]:
-    if view.proxy.role is not Role.GATEWAY:
+    if not view.proxy.is_gateway:
         return
     for refused in MergedServers(view).refused:
         server = refused.server
@@ -168,17 +169,18 @@ def _patches(mesh: Mesh, view: ProxyView) -> Iterator[Diagnostic]:
 
 
 def _telemetry(mesh: Mesh, view: ProxyView) -> Iterator[Diagnostic]:
-    kinds = {name: settings.keys() for name, settings in providers_by_name(mesh.config).items()}
+    known = providers_by_name(mesh.config).items()
+    kinds = {name: settings.keys() for name, settings in known if is_known(mesh, view.proxy, settings)}
     for found in mesh.telemetries(view.proxy.namespace, view.proxy.labels):
         if found.spec.metrics:
             yield _not_carried(found, "spec", "metrics")
         for index, log in enumerate(found.spec.access_logging or ()):
             names = [ref.name for ref in log.providers or () if ref.name != "envoy"]
-            if not log.disabled and any(not kinds.get(name, frozenset()) & _LOG_PROVIDERS for name in names):
+            if not log.disabled and any(not kinds.get(name, frozenset()) & LOG_PROVIDERS for name in names):
                 yield _not_carried(found, "spec", "accessLogging", index, "providers")
         for index, entry in enumerate(found.spec.tracing or ()):
             names = [ref.name for ref in entry.providers or ()]
-            if any(not kinds.get(name, frozenset()) & _TRACERS for name in names):
+            if any(not kinds.get(name, frozenset()) & TRACERS for name in names):
                 yield _not_carried(found, "spec", "tracing", index, "providers")
-            if entry.disable_context_propagation:
+            if entry.disable_context_propagation and not CONTEXT_PROPAGATION.holds_in(view.proxy.envoy_version):
                 yield _not_carried(found, "spec", "tracing", index, "disableContextPropagation")

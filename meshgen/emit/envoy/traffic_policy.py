@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from meshgen.emit.envoy.extension import extension
+from meshgen.emit.envoy.versions import BUDGET_INTERVAL
+from meshgen.envoy_version import NEWEST_ENVOY, EnvoyVersion
 from meshgen.istio.destination_rule import (
+    BackendUtilization,
     ClientTLSSettings,
     ConsistentHashLB,
     DestinationRule,
@@ -47,6 +51,18 @@ def effective_policy(rule: DestinationRule | None, port: int, subset: Subset | N
     return _over(policy, subset.traffic_policy, port) if subset else policy
 
 
+def with_defaults(policy: EffectivePolicy, config: MeshConfig) -> EffectivePolicy:
+    """The policy with the blocks of MeshConfig.defaultTrafficPolicy where no rule has them."""
+    defaults = config.default_traffic_policy
+    if defaults is None:
+        return policy
+    return replace(
+        policy,
+        connection_pool=policy.connection_pool or defaults.connection_pool,
+        outlier_detection=policy.outlier_detection or defaults.outlier_detection,
+    )
+
+
 def _over(base: EffectivePolicy, policy: TrafficPolicy | None, port: int) -> EffectivePolicy:
     """`policy` laid over `base`: block by block, and then the port's settings, which replace all four blocks.
 
@@ -75,7 +91,9 @@ MAX_UINT32 = 4_294_967_295
 """What istiod raises Envoy's circuit breakers to: Envoy's own 1024 connections and 3 retries would bite unasked."""
 
 
-def circuit_breakers(pool: ConnectionPoolSettings | None, budget: RetryBudget | None) -> JsonObject:
+def circuit_breakers(
+    pool: ConnectionPoolSettings | None, budget: RetryBudget | None, version: EnvoyVersion = NEWEST_ENVOY
+) -> JsonObject:
     """`circuit_breakers`: one default threshold; a limit of 0 counts as not set, as in istiod."""
     http, tcp = _parts(pool)
     threshold: JsonObject = {
@@ -88,8 +106,13 @@ def circuit_breakers(pool: ConnectionPoolSettings | None, budget: RetryBudget | 
         threshold["retry_budget"] = {
             "budget_percent": {"value": 20.0 if budget.percent is None else budget.percent},
             "min_retry_concurrency": 3 if budget.min_retry_concurrency is None else budget.min_retry_concurrency,
+            **({"budget_interval": duration_to_envoy(budget.budget_interval or "")} if _has_interval(budget, version) else {}),
         }
     return {"thresholds": [threshold]}
+
+
+def _has_interval(budget: RetryBudget, version: EnvoyVersion) -> bool:
+    return bool(budget.budget_interval) and BUDGET_INTERVAL.holds_in(version)
 
 
 def _limit(value: int | None) -> int:
@@ -196,6 +219,10 @@ def load_balancing(settings: LoadBalancerSettings | None) -> JsonObject:
     settings = settings or LoadBalancerSettings()
     if settings.consistent_hash is not None:
         return _consistent_hash(settings.consistent_hash)
+    if settings.backend_utilization is not None:
+        return {
+            "load_balancing_policy": {"policies": [{"typed_extension_config": _by_utilization(settings.backend_utilization)}]}
+        }
     match settings.simple:
         case "RANDOM":
             return {"lb_policy": "RANDOM"}
@@ -214,6 +241,25 @@ def _consistent_hash(settings: ConsistentHashLB) -> JsonObject:
     ring = settings.ring_hash
     size = ring.minimum_ring_size if ring is not None else settings.minimum_ring_size or 1024
     return {"lb_policy": "RING_HASH"} | ({"ring_hash_lb_config": {"minimum_ring_size": size}} if size else {})
+
+
+def _by_utilization(settings: BackendUtilization) -> JsonObject:
+    """Weights by what endpoints report of their load (ORCA), as in istiod: client-side weighted round robin."""
+    penalty = settings.error_utilization_penalty_percent
+    fields = drop_none({
+        "blackout_period": _optional_duration(settings.weight_stabilization_period),
+        "weight_expiration_period": _optional_duration(settings.weight_expiration_period),
+        "weight_update_period": _optional_duration(settings.weight_update_period),
+        "error_utilization_penalty": penalty / 100 if penalty is not None else None,
+        "metric_names_for_computing_utilization": list(settings.metric_names_for_computing_utilization or ()) or None,
+    })
+    name = "client_side_weighted_round_robin"
+    kind = f"envoy.extensions.load_balancing_policies.{name}.v3.ClientSideWeightedRoundRobin"
+    return extension(f"envoy.load_balancing_policies.{name}", kind, fields)
+
+
+def _optional_duration(text: str | None) -> str | None:
+    return duration_to_envoy(text) if text else None
 
 
 def _slow_start(key: str, settings: LoadBalancerSettings) -> JsonObject:

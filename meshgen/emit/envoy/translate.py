@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from meshgen.diagnostics import Diagnostic, sort_diagnostics
+from meshgen.emit.envoy.bootstrap_settings import bootstrap_settings
 from meshgen.emit.envoy.clusters import clusters
 from meshgen.emit.envoy.custom_bootstrap import custom_bootstrap
 from meshgen.emit.envoy.dns import with_dns_cluster_type
 from meshgen.emit.envoy.endpoints import load_assignments
+from meshgen.emit.envoy.finish import finished
 from meshgen.emit.envoy.gateway_listeners import GatewayListeners
 from meshgen.emit.envoy.gateway_routes import GatewayRoutes
 from meshgen.emit.envoy.gateway_servers import MergedServers
 from meshgen.emit.envoy.inbound import InboundListeners
 from meshgen.emit.envoy.limits import limits
-from meshgen.emit.envoy.patches import Resources, patched
+from meshgen.emit.envoy.patch_values import merged
+from meshgen.emit.envoy.patches import Resources, bootstrap_patches, patched
 from meshgen.emit.envoy.sidecar_listeners import OutboundListeners, RouteTable
 from meshgen.emit.envoy.snapshot import Snapshot
 from meshgen.emit.envoy.tls import secrets
@@ -28,7 +31,7 @@ from meshgen.emit.envoy.virtual_hosts import (
     sniffed_virtual_host,
 )
 from meshgen.json import JsonObject
-from meshgen.mesh import Capture, Mesh, Proxy, ProxyView, Role
+from meshgen.mesh import Capture, Mesh, Proxy, ProxyView
 
 
 def emit_envoy(mesh: Mesh, proxy: Proxy) -> tuple[Snapshot, tuple[Diagnostic, ...]]:
@@ -40,13 +43,14 @@ def emit_envoy(mesh: Mesh, proxy: Proxy) -> tuple[Snapshot, tuple[Diagnostic, ..
     resources = patched(unpatched(mesh, view), mesh.envoy_filters(proxy), proxy)
     all_clusters = [with_dns_cluster_type(cluster) for cluster in resources.clusters]
     bootstrap, left_out = custom_bootstrap(mesh, proxy)
+    bootstrap = merged(bootstrap, bootstrap_patches(mesh.envoy_filters(proxy), proxy))
     snapshot = Snapshot(
         proxy=proxy,
         listeners=_by_name(resources.listeners),
         routes=_by_name(resources.routes),
         clusters=_by_name(all_clusters),
         endpoints=load_assignments(mesh, view),
-        bootstrap=bootstrap,
+        bootstrap=merged(bootstrap_settings(mesh, view, resources.listeners), bootstrap),
         secrets=secrets(mesh, resources.listeners, resources.clusters),
     )
     return snapshot, sort_diagnostics((*limits(mesh, view), *traffic_limits(mesh, view), *left_out))
@@ -57,7 +61,7 @@ def emit_inbound(mesh: Mesh, proxy: Proxy) -> Snapshot:
     view = mesh.view(proxy)
     listeners = tuple(InboundListeners(mesh, view).listeners())
     emitted = Resources(listeners=listeners, routes=(), clusters=clusters(mesh, view, outbound=False))
-    resources = patched(emitted, mesh.envoy_filters(proxy), proxy)
+    resources = patched(finished(mesh, view, emitted), mesh.envoy_filters(proxy), proxy)
     return Snapshot(
         proxy=proxy,
         listeners=_by_name(resources.listeners),
@@ -69,8 +73,8 @@ def emit_inbound(mesh: Mesh, proxy: Proxy) -> Snapshot:
 
 def unpatched(mesh: Mesh, view: ProxyView) -> Resources:
     """What EnvoyFilters find."""
-    listeners, routes = _gateway(mesh, view) if view.proxy.role is Role.GATEWAY else _sidecar(mesh, view)
-    return Resources(listeners=tuple(listeners), routes=tuple(routes), clusters=clusters(mesh, view))
+    listeners, routes = _gateway(mesh, view) if view.proxy.is_gateway else _sidecar(mesh, view)
+    return finished(mesh, view, Resources(listeners=tuple(listeners), routes=tuple(routes), clusters=clusters(mesh, view)))
 
 
 def _gateway(mesh: Mesh, view: ProxyView) -> tuple[list[JsonObject], list[JsonObject]]:

@@ -36,7 +36,30 @@ ZERO_CHECK_TIMEOUT: Final = Difference(
     written="the longest timeout there is",
 )
 
+CONTEXT_PROPAGATION: Final = Difference(
+    since=EnvoyVersion(1, 38),
+    subject="`disableContextPropagation` of Telemetry",
+    before="trace headers are sent on all the same",
+    after="no trace header is sent on",
+)
+
+OTEL_LOG_SERVICE: Final = Difference(
+    since=EnvoyVersion(1, 37),
+    subject="the collector of an `envoyOtelAls` provider",
+    before="named in `common_config`",
+    after="named in `grpc_service`; the older field is deprecated",
+    written="the older field",
+)
+
+BUDGET_INTERVAL: Final = Difference(
+    since=EnvoyVersion(1, 39),
+    subject="`retryBudget.budgetInterval` of a DestinationRule",
+    before="the budget counts requests in flight",
+    after="the budget counts the requests of the interval",
+)
+
 DIFFERENCES: Final = (
+    OTEL_LOG_SERVICE,
     Difference(
         since=EnvoyVersion(1, 37),
         subject="`statusOnError` of a gRPC authorizer",
@@ -56,6 +79,7 @@ DIFFERENCES: Final = (
         after="reset with `INTERNAL_ERROR`",
     ),
     ZERO_CHECK_TIMEOUT,
+    CONTEXT_PROPAGATION,
     Difference(
         since=EnvoyVersion(1, 38),
         subject="an RSA certificate of an upstream whose `keyUsage` does not fit TLS",
@@ -68,6 +92,7 @@ DIFFERENCES: Final = (
         before="counted in `upstream_rq_pending_overflow`",
         after="counted in `upstream_rq_active_overflow`",
     ),
+    BUDGET_INTERVAL,
     Difference(
         since=EnvoyVersion(1, 39),
         subject="a header that a request carries more than once, in the matches of routes, limits and retries",

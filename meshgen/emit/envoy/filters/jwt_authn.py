@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from meshgen.emit.envoy.names import TYPE, jwks_cluster, outbound_cluster
 from meshgen.istio.request_authentication import JWTRule
 from meshgen.json import JsonObject, JsonValue, drop_none
-from meshgen.mesh import Mesh, Proxy, Role
+from meshgen.mesh import Mesh, Proxy
 from meshgen.values import duration_to_envoy
 
 JWT_AUTHN: Final = "envoy.filters.http.jwt_authn"
@@ -88,7 +88,7 @@ def _provider(rule: JWTRule, mesh: Mesh, proxy: Proxy) -> JsonObject:
         "payload_in_metadata": "payload",
         "normalize_payload_in_metadata": {"space_delimited_claims": list(dict.fromkeys(delimited))},
         # Routes may match on claims at a gateway, so the route is chosen anew once the claims are known.
-        "clear_route_cache": True if proxy.role is Role.GATEWAY else None,
+        "clear_route_cache": True if proxy.is_gateway else None,
     }
     return drop_none(provider)
 
