@@ -16,13 +16,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 from istio_coverage import PathOf, _at, _corpus, _leaves, _likes, _occurrences, _with
 from msgspec import inspect
 
-from meshgen.emit.envoy.coverage import Coverage, coverage
+from meshgen.emit.envoy.coverage import Coverage, Fate, coverage
 from meshgen.emit.envoy.translate import emit_envoy
 from meshgen.istio.decode import decode_object
 from meshgen.istio.kinds import KINDS
@@ -117,18 +117,19 @@ def _mesh(scene: Scene, name: str, spec: dict[str, Any]) -> Mesh | None:
     return Mesh(objects, mesh.facts, mesh.config, mesh.networks)
 
 
-def _emitted(mesh: Mesh, proxies: tuple[Proxy, ...]) -> tuple[list[Any], list[tuple[str, str]]]:
-    snapshots, findings = [], []
-    for proxy in proxies:
-        made, found = emit_envoy(mesh, proxy)
-        snapshots.append((made.listeners, made.routes, made.clusters, made.endpoints, made.bootstrap, made.secrets))
-        findings += [(each.code.number, each.message) for each in found]
-    return snapshots, sorted(findings)
+Emitted: TypeAlias = tuple[tuple[Any, ...], frozenset[tuple[str, str]]]
+"""What one proxy is given, and the findings."""
+
+
+def _emitted(mesh: Mesh, proxy: Proxy) -> Emitted:
+    made, found = emit_envoy(mesh, proxy)
+    resources = (made.listeners, made.routes, made.clusters, made.endpoints, made.bootstrap, made.secrets)
+    return resources, frozenset((each.code.number, each.message) for each in found)
 
 
 @cache
-def _base(case: str) -> list[tuple[list[Any], list[tuple[str, str]]]]:
-    return [_emitted(scene.mesh, scene.proxies) for scene in scenes(case)]
+def _base(case: str) -> tuple[tuple[Emitted, ...], ...]:
+    return tuple(tuple(_emitted(scene.mesh, proxy) for proxy in scene.proxies) for scene in scenes(case))
 
 
 # --- proofs ---------------------------------------------------------------------------------------------------------
@@ -145,16 +146,16 @@ def holds(leaf: str, proof: Proof) -> bool:
 
 def _changes(leaf: str, scene: Scene, index: int, name: str, kind: str, spec: dict[str, Any], path: PathOf) -> bool:
     fate = coverage(leaf)
-    before = _base(scene.case)[index]
     for variant in _variants(spec, kind, path, whole=fate.coverage is Coverage.REPORTED):
         mesh = _mesh(scene, name, variant)
         if mesh is None:
             continue
-        after = _emitted(mesh, scene.proxies)
-        if fate.coverage is Coverage.CARRIED and after[0] != before[0]:
-            return True
-        if fate.coverage is Coverage.REPORTED and fate.code in {code for code, _ in set(before[1]) ^ set(after[1])}:
-            return True
+        for proxy, before in zip(scene.proxies, _base(scene.case)[index], strict=True):
+            after = _emitted(mesh, proxy)
+            if fate.coverage is Coverage.CARRIED and after[0] != before[0]:
+                return True
+            if fate.coverage is Coverage.REPORTED and fate.code in {code for code, _ in before[1] ^ after[1]}:
+                return True
     return False
 
 
@@ -213,12 +214,48 @@ def wanted_proofs() -> set[str]:
     return {leaf for leaf in leaves() if coverage(leaf).coverage is not Coverage.NOT_APPLICABLE}
 
 
+# --- the page -------------------------------------------------------------------------------------------------------
+def envoy_coverage_page() -> str:
+    """The table as Markdown, a section a kind."""
+    proofs = read_proofs()
+    fates = {leaf: coverage(leaf) for leaf in leaves()}
+    counts = {each: sum(fate.coverage is each for fate in fates.values()) for each in Coverage}
+    lines = [
+        "# Istio's API in stock Envoy, field by field\n",
+        "What becomes of each leaf field in the configuration that `meshgen compile --target envoy` writes for an Envoy without",
+        "istiod. A field is *carried* where a case below changes its Envoy output with the field; the case is found by changing",
+        "the field (`tools/envoy_coverage.py`), and a test changes it again. *Reported* ones give the code that is named.\n",
+        f"{len(fates)} fields: {counts[Coverage.CARRIED]} carried, {counts[Coverage.REPORTED]} reported,",
+        f"{counts[Coverage.NOT_APPLICABLE]} not applicable.",
+    ]
+    kind = ""
+    for leaf, fate in fates.items():
+        head, _, field = leaf.partition(".")
+        if head != kind:
+            kind = head
+            lines += ["", f"## {kind}\n", "| field | in Envoy | shown by, or why |", "| --- | --- | --- |"]
+        lines.append(f"| `{field}` | {_becomes(fate)} | {_because(fate, proofs.get(leaf))} |")
+    return "\n".join(lines) + "\n"
+
+
+def _becomes(fate: Fate) -> str:
+    return f"[{fate.code}](codes.md)" if fate.code else fate.coverage.value
+
+
+def _because(fate: Fate, proof: Proof | None) -> str:
+    if fate.coverage is Coverage.CARRIED:
+        return f"`{proof.case}`" if proof is not None else ""
+    return f"{fate.reason}; {fate.instead}" if fate.instead else fate.reason
+
+
 def main(cases: list[str]) -> int:
     """Looks for what has no case yet, in these cases or in all, and says what is left. The test checks those that are kept."""
     wanted = wanted_proofs()
     kept = {leaf: proof for leaf, proof in read_proofs().items() if leaf in wanted}
     kept |= search(wanted - kept.keys(), cases or corpus())
-    lines = [f"  {json.dumps(leaf)}: {json.dumps([kept[leaf].case, kept[leaf].object, kept[leaf].path])}" for leaf in sorted(kept)]
+    lines = [
+        f"  {json.dumps(leaf)}: {json.dumps([kept[leaf].case, kept[leaf].object, kept[leaf].path])}" for leaf in sorted(kept)
+    ]
     PROOFS.write_text("{\n" + ",\n".join(lines) + "\n}\n")
     missing = [leaf for leaf in leaves() if leaf in wanted - kept.keys()]
     print(f"{len(kept)} fields have a case, {len(missing)} have none")

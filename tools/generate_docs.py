@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from envoy_coverage import envoy_coverage_page
 from envoy_versions_page import versions_page
 from istio_coverage import coverage_page
 from public_stubs import stub
@@ -120,6 +121,7 @@ def main() -> int:
         "envoy-versions.md": versions_page(),
         "intent.md": intent_page(),
         "istio-coverage.md": coverage_page(),
+        "envoy-coverage.md": envoy_coverage_page(),
     }
     targets = {DOCS / name: HEAD + text for name, text in pages.items()} | {PYTHON: stub()}
     for target, text in targets.items():

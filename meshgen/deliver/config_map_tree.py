@@ -19,7 +19,7 @@ from meshgen.emit.envoy.volume import volume_files
 from meshgen.emit.istio.artifact import Artifact
 from meshgen.load.git import read_revision
 from meshgen.load.project import ConfigMaps, EnvoyOutput
-from meshgen.mesh import Mesh, Role
+from meshgen.mesh import Mesh
 
 Released = Callable[[str], bytes | None]
 """What the fleet has of a path of the output's tree; None where it has nothing there."""
@@ -58,7 +58,7 @@ class ConfigMapTree:
         artifacts, found = config_maps(proxy, release.files)
         self.artifacts += artifacts
         self.diagnostics += (*found, *delivery_limits(self._mesh, self._mesh.view(proxy), Delivery.CONFIGMAP, options))
-        if proxy.role is Role.GATEWAY and self._pods.replicas is not None:
+        if proxy.is_gateway and self._pods.replicas is not None:
             self.artifacts += gateway_pods(snapshot, release.files, self._pods)
         else:
             patch = pod_patch(proxy, release.files, self._pods).encode()

@@ -125,7 +125,7 @@ class Journeys:
     def _out_of(self, question: Question, request: Request) -> Hop:
         """Out of the caller's sidecar, which captures a connection to the address of the service."""
         caller = self.scene.find(question.source, "proxy")
-        if caller.role is Role.GATEWAY:
+        if caller.is_gateway:
             message = f"`{caller.id}` is a gateway; a client reaches it with `--gateway {caller.id}` and without `--from`"
             raise UnanswerableError(message)
         dialled = question.connect_to[0] or request.host.partition(":")[0]
@@ -193,7 +193,7 @@ class Journeys:
 
     def _arrival(self, hop: Hop, station: Station, question: Question, cluster: str) -> Hop:
         sent = self._sent(hop, station)
-        side = "through" if station.proxy.role is Role.GATEWAY else "into"
+        side = "through" if station.proxy.is_gateway else "into"
         return self._hop(side, station.proxy, sent, question, cluster)
 
     def _across(self, hop: Hop, cluster: str, question: Question) -> Hop | None:
@@ -201,7 +201,7 @@ class Journeys:
         if hop.request.port == _EAST_WEST:
             return None
         for proxy in self.elsewhere[cluster].proxies:
-            if proxy.role is Role.GATEWAY:
+            if proxy.is_gateway:
                 sent = self._sent(hop, Station(proxy=proxy, port=_EAST_WEST))
                 found = self._hop("through", proxy, sent, question, cluster)
                 if found.decision.outcome in _ON:

@@ -46,7 +46,7 @@ class RecordedScene:
 
     def find(self, name: str, what: str) -> Proxy:
         """By id or name; of a single record the one there is, whoever is said to call."""
-        known = [proxy for proxy in self.proxies if what != "gateway" or proxy.role is Role.GATEWAY]
+        known = [proxy for proxy in self.proxies if what != "gateway" or proxy.is_gateway]
         short = name.rpartition("/")[2]
         found = [proxy for proxy in known if name in (proxy.id, proxy.name)] or [
             proxy for proxy in known if proxy.name.startswith(f"{short}-") and proxy.id.startswith(name.rpartition("/")[0])

@@ -104,7 +104,7 @@ class MeshScene:
 
     def find(self, name: str, what: str) -> Proxy:
         """By id, name, workload, Service, service account or `app` label."""
-        known = [proxy for proxy in self.proxies if what != "gateway" or proxy.role is Role.GATEWAY]
+        known = [proxy for proxy in self.proxies if what != "gateway" or proxy.is_gateway]
         return find_proxy(self.mesh, known, name, what)
 
     def config(self, proxy: Proxy, *, inbound: bool = False) -> EnvoyConfig:

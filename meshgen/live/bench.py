@@ -128,7 +128,7 @@ class Bench:
 
     def _bootstrap(self, proxy: Proxy) -> JsonObject:
         snapshot, _ = emit_envoy(self.mesh, replace(proxy, capture=Capture.IPTABLES))
-        if proxy.role is Role.GATEWAY:
+        if proxy.is_gateway:
             self._open(proxy, snapshot)
         self.outbound.setdefault(proxy.id, free_port())
         # Without a domain whose names stand in for endpoints: a service that has none has none.

@@ -15,7 +15,7 @@ from meshgen.live.bench import Bench
 from meshgen.live.http import Client, Door, Headers, Response
 from meshgen.live.process import find_envoy
 from meshgen.live.stubs import ANSWER, BRING, TEST, Arrival, Stubs
-from meshgen.mesh import Proxy, Role
+from meshgen.mesh import Proxy
 from meshgen.pipeline import Result
 from meshgen.trace import Request
 from meshgen.trace.steps.token import parse_token
@@ -276,7 +276,7 @@ def _evidence(sent: _Sent, bench: Bench, arrivals: Iterable[Arrival], logs: Logs
 
 
 def _is_gateway(proxy: Proxy) -> bool:
-    return proxy.role is Role.GATEWAY
+    return proxy.is_gateway
 
 
 def _is_shadow(arrival: Arrival) -> bool:

@@ -66,6 +66,7 @@ _NO_SECRETS: Final = (
     "subjectAltNames",
     "tlsCertificates",
 )
+_DERIVED: Final = _nothing("makes the proxy that is compiled; its endpoints are the WorkloadEntries of machines that registered")
 _INBOUND: Final = _nothing("of what is called; what serves speaks what its port says")
 
 FATES: Final[Mapping[str, Fate]] = {
@@ -84,7 +85,8 @@ FATES: Final[Mapping[str, Fate]] = {
     **{f"Sidecar.ingress.tls.{name}": _REFUSED for name in _NO_SECRETS},
     "Sidecar.ingress.connectionPool.http.h2UpgradePolicy": _INBOUND,
     "Sidecar.inboundConnectionPool.http.h2UpgradePolicy": _INBOUND,
-    "outboundTrafficPolicy.egressProxy": _reported("not translated yet", "declare what is called as ServiceEntries"),
+    "MeshConfig.outboundTrafficPolicy.tls": _nothing("of `ALLOW_ANY_DYNAMIC_DNS`, which is reported"),
+    "MeshConfig.defaultTrafficPolicy.outlierDetection.consecutiveErrors": _nothing("istiod ignores this deprecated field"),
     # --- who is meant
     "targetRef": _OF_GATEWAY_API,
     "targetRefs": _OF_GATEWAY_API,
@@ -109,8 +111,8 @@ FATES: Final[Mapping[str, Fate]] = {
     "ProxyConfig": _OF_AGENT,
     "WorkloadGroup.probe": _OF_AGENT,
     "WorkloadGroup.metadata.annotations": _nothing("annotations of the WorkloadEntries that machines register"),
-    "WorkloadGroup.template.address": _nothing("a machine has an address once it has registered"),
-    "WorkloadGroup.template.weight": _nothing("of the machine's endpoint, which is a WorkloadEntry once it has registered"),
+    "WorkloadGroup.metadata.labels": _DERIVED,
+    "WorkloadGroup.template": _DERIVED,
     **{f"MeshConfig.{name}": _nothing(reason) for name, reason in OF_OTHERS["MeshConfig"].items()},
     **{f"MeshConfig.defaultConfig.{name}": _nothing(reason) for name, reason in OF_OTHERS["ProxyConfig"].items()},
     **{f"MeshConfig.{name}": _reported(*why) for name, why in LEFT_OUT["MeshConfig"].items()},

@@ -182,7 +182,7 @@ class OutboundListeners:
 
     @cached_property
     def _fallthrough(self) -> JsonObject:
-        cluster = fallthrough_cluster(self._view.outbound_mode)
+        cluster = fallthrough_cluster(self._view)
         return filter_chain([to_cluster(cluster, self._log)], name="PassthroughFilterChain")
 
     def _listener(self, draft: _Draft) -> JsonObject:
@@ -239,7 +239,7 @@ class OutboundListeners:
                     name="virtualOutbound-blackhole",
                 ),
                 filter_chain(
-                    [to_cluster(fallthrough_cluster(self._view.outbound_mode), self._log)],
+                    [to_cluster(fallthrough_cluster(self._view), self._log)],
                     name="virtualOutbound-catchall-tcp",
                 ),
             ],

@@ -8,10 +8,11 @@ from typing import Final
 from meshgen.emit.envoy.extension import extension
 from meshgen.emit.envoy.names import BLACK_HOLE, PASSTHROUGH, outbound_cluster
 from meshgen.istio.destination_rule import DestinationRule
+from meshgen.istio.hosts import fully_qualified
 from meshgen.istio.shared import Destination
 from meshgen.istio.virtual_service import RouteDestination
 from meshgen.json import JsonObject, JsonValue
-from meshgen.mesh import Mesh, Proxy, Service
+from meshgen.mesh import Mesh, Proxy, ProxyView, Service
 from meshgen.values import duration_to_envoy
 
 NAME: Final = "envoy.filters.network.tcp_proxy"
@@ -28,9 +29,18 @@ def to_cluster(name: str, access_log: Sequence[JsonValue] = ()) -> JsonObject:
     return tcp_proxy(fields | ({"access_log": list(access_log)} if access_log else {}), name)
 
 
-def fallthrough_cluster(outbound_mode: str) -> str:
-    """Where connections to unknown addresses go: through, or nowhere."""
-    return BLACK_HOLE if outbound_mode == "REGISTRY_ONLY" else PASSTHROUGH
+def fallthrough_cluster(view: ProxyView) -> str:
+    """Where connections and requests to unknown addresses go: through, through the Sidecar's `egressProxy`, or nowhere."""
+    if view.outbound_mode == "REGISTRY_ONLY":
+        return BLACK_HOLE
+    policy = view.sidecar.spec.outbound_traffic_policy if view.sidecar is not None else None
+    if view.sidecar is None or policy is None or policy.egress_proxy is None:
+        return PASSTHROUGH
+    wanted = policy.egress_proxy
+    host = fully_qualified(wanted.host, view.sidecar.namespace)
+    service = view.service(host)
+    only = service.ports[0].number if service is not None and len(service.ports) == 1 else 0
+    return outbound_cluster((wanted.port.number if wanted.port is not None else None) or only, wanted.subset or "", host)
 
 
 def tcp_routes(

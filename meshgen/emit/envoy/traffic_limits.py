@@ -107,9 +107,6 @@ def _sidecar(view: ProxyView) -> Iterator[Diagnostic]:
     sidecar = view.sidecar
     if sidecar is None:
         return
-    policy = sidecar.spec.outbound_traffic_policy
-    if policy is not None and policy.egress_proxy is not None:
-        yield _not_carried(sidecar, "spec", "outboundTrafficPolicy", "egressProxy")
     for index, scope in enumerate(view.scopes):
         if not is_served(scope, view):
             part = "bind" if scope.bind.startswith(("unix:", "/")) else "port"

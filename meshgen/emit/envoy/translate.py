@@ -20,12 +20,13 @@ from meshgen.emit.envoy.patch_values import merged
 from meshgen.emit.envoy.patches import Resources, bootstrap_patches, patched
 from meshgen.emit.envoy.sidecar_listeners import OutboundListeners, RouteTable
 from meshgen.emit.envoy.snapshot import Snapshot
+from meshgen.emit.envoy.tcp import fallthrough_cluster
 from meshgen.emit.envoy.tls import secrets
 from meshgen.emit.envoy.tracing import tracing
 from meshgen.emit.envoy.traffic_limits import traffic_limits
 from meshgen.emit.envoy.virtual_hosts import (
-    ALLOW_ANY,
     BLOCK_ALL,
+    allow_any,
     route_configuration,
     sidecar_virtual_hosts,
     sniffed_virtual_host,
@@ -97,7 +98,7 @@ def _route_table(mesh: Mesh, view: ProxyView, table: RouteTable, *, decorated: b
         return route_configuration(table.name, sniffed_virtual_host(hosts, table.service, table.port))
     # Without interception a connection's address says nothing, so an unknown host cannot be let through.
     blocked = view.outbound_mode == "REGISTRY_ONLY" or view.proxy.capture is Capture.LOOPBACK
-    return route_configuration(table.name, [*hosts, BLOCK_ALL if blocked else ALLOW_ANY])
+    return route_configuration(table.name, [*hosts, BLOCK_ALL if blocked else allow_any(fallthrough_cluster(view))])
 
 
 def _by_name(resources: Iterable[JsonObject]) -> tuple[JsonObject, ...]:

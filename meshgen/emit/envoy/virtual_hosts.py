@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Final
 
 from meshgen.emit.envoy.actions import RouteScope
-from meshgen.emit.envoy.names import PASSTHROUGH
 from meshgen.emit.envoy.routes import NO_TIMEOUT, default_routes, http_routes
 from meshgen.emit.envoy.shared import once
 from meshgen.emit.envoy.targets import asks_for_labels
@@ -20,18 +19,22 @@ from meshgen.values import Protocol
 
 Found = IstioObject[VirtualService]
 
-ALLOW_ANY: Final[JsonObject] = {
-    "name": "allow_any",
-    "domains": ["*"],
-    "include_request_attempt_count": True,
-    "routes": [{"name": "allow_any", "match": {"prefix": "/"}, "route": {"cluster": PASSTHROUGH, **NO_TIMEOUT}}],
-}
 BLOCK_ALL: Final[JsonObject] = {
     "name": "block_all",
     "domains": ["*"],
     "include_request_attempt_count": True,
     "routes": [{"name": "block_all", "match": {"prefix": "/"}, "direct_response": {"status": 502}}],
 }
+
+
+def allow_any(cluster: str) -> JsonObject:
+    """The virtual host of all that the mesh does not know, where it may be called."""
+    return {
+        "name": "allow_any",
+        "domains": ["*"],
+        "include_request_attempt_count": True,
+        "routes": [{"name": "allow_any", "match": {"prefix": "/"}, "route": {"cluster": cluster, **NO_TIMEOUT}}],
+    }
 
 
 def route_configuration(name: str, virtual_hosts: Sequence[JsonObject]) -> JsonObject:

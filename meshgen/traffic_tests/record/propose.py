@@ -118,7 +118,7 @@ class _Recorder:
         """The routes of a service, and who may call it."""
         port = next((each for each in service.ports if each.protocol.is_http), None)
         server = self._servers.get(service.host)
-        if port is None or (server is not None and server.role is Role.GATEWAY):
+        if port is None or (server is not None and server.is_gateway):
             return
         namespace = service.namespace
         test = _Test(namespace, f"{service.name}-recorded")
@@ -251,7 +251,7 @@ class _Recorder:
         """What gateways make of requests from outside."""
         tests: dict[tuple[str, str], _Test] = {}
         for proxy in self.journeys.proxies:
-            if proxy.role is not Role.GATEWAY:
+            if not proxy.is_gateway:
                 continue
             policies = [each.spec for each in self.mesh.authorization_policies(proxy.namespace, proxy.labels)]
             asked = list(examples_of_policies(policies, self._issuers(proxy)))
