@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from small_proxies import CATALOG, CATALOG_SERVICE, WEBAPP, Json, emitted, http_filters, listener, manager, numbers
 
 from meshgen.diagnostics import Diagnostic
+from meshgen.envoy_version import EnvoyVersion
 
 LUA = """
 apiVersion: extensions.istio.io/v1alpha1
@@ -99,7 +102,9 @@ spec: {tracing: [{match: {mode: CLIENT}, useRequestIdForTraceSampling: false, di
     assert extension["typed_config"]["use_request_id_for_trace_sampling"] is False
     served = manager(inbound(telemetry)[0])["request_id_extension"]
     assert served["typed_config"]["use_request_id_for_trace_sampling"] is True
-    assert "MG0906" in numbers(diagnostics)
+    assert diagnostics == ()
+    _, old = emitted(CATALOG_SERVICE + telemetry, replace(WEBAPP, envoy_version=EnvoyVersion(1, 37)))
+    assert "MG0906" in numbers(old)
 
 
 def test_providers_of_other_kinds_are_reported():

@@ -99,7 +99,7 @@ def test_a_patch_of_the_inbound_routes_reaches_those_inline_in_the_listener():
 
 
 def test_patches_without_a_place_in_stock_envoy_are_reported():
-    bootstrap = patch("BOOTSTRAP", "{}", "{operation: MERGE, value: {}}")
+    bootstrap = patch("BOOTSTRAP", "{}", "{operation: REMOVE}")
     stats = patch("HTTP_FILTER", beside("istio.stats"), f"{{operation: INSERT_BEFORE, {TAP}}}").replace(
         "name: patch", "name: other"
     )

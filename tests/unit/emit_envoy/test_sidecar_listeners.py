@@ -148,13 +148,11 @@ def test_an_egress_listener_that_is_not_captured_is_a_real_socket_on_loopback():
 def test_sockets_that_cannot_be_carried_over_are_reported():
     unix = "{port: {number: 8000, name: http, protocol: HTTP}, bind: 'unix:///tmp/x', hosts: ['./*']}"
     proxy = "{port: {number: 3128, name: proxy, protocol: HTTP_PROXY}, hosts: ['./*']}"
-    policy = "outboundTrafficPolicy: {mode: ALLOW_ANY, egressProxy: {host: edge.edge.svc.cluster.local}}"
-    snapshot, diagnostics = emitted(CATALOG_SERVICE + sidecar(f"egress: [{unix}, {proxy}], {policy}"), CATALOG)
+    snapshot, diagnostics = emitted(CATALOG_SERVICE + sidecar(f"egress: [{unix}, {proxy}]"), CATALOG)
     assert names(snapshot) == ["virtualInbound", "virtualOutbound"]
     assert [found.origin.path[1:] for found in diagnostics if found.code.number == "MG0906"] == [
         ("egress", 0, "bind"),
         ("egress", 1, "port"),
-        ("outboundTrafficPolicy", "egressProxy"),
     ]
 
 

@@ -246,7 +246,7 @@ metadata: {name: catalog, namespace: shop}
 spec:
   host: catalog
   trafficPolicy:
-    portLevelSettings: [{port: {number: 9}, loadBalancer: {zoneAwareLbSetting: {enabled: true}}}]
+    portLevelSettings: [{port: {number: 9}, outlierDetection: {consecutiveErrors: 3}}]
     tls: {mode: MUTUAL, credentialName: client}
 ---
 apiVersion: networking.istio.io/v1
