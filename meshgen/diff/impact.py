@@ -15,7 +15,7 @@ from meshgen.diff.findings import Finding, Tally, findings_of
 from meshgen.diff.knowing import Known, meaning_of
 from meshgen.emit.envoy.snapshot import Snapshot
 from meshgen.json import JsonObject
-from meshgen.mesh import Proxy, Role
+from meshgen.mesh import Proxy
 from meshgen.trace import EnvoyConfig
 from meshgen.trace.fields import message, messages, string
 
@@ -97,7 +97,7 @@ def impact(
 def _identities(proxies: Iterable[Proxy], domain: str) -> dict[str, str]:
     """Proxies by the identity that they call with."""
     found: dict[str, str] = {}
-    for proxy in sorted(proxies, key=lambda each: (each.role is Role.GATEWAY, each.id)):
+    for proxy in sorted(proxies, key=lambda each: (each.is_gateway, each.id)):
         found.setdefault(f"{domain}/ns/{proxy.namespace}/sa/{proxy.service_account}", proxy.id)
     return found
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from meshgen.diff.classes.places import ANY_PORT, Configs, manager_of
 from meshgen.emit.envoy.snapshot import Snapshot
 from meshgen.json import JsonObject
-from meshgen.mesh import Proxy, Role
+from meshgen.mesh import Proxy
 from meshgen.trace import EnvoyConfig
 from meshgen.trace.fields import integer, message, messages, string, strings
 
@@ -80,7 +80,7 @@ def _inbound_ports(configs: Configs) -> set[int]:
 def meaning_of(snapshot: Snapshot) -> str:
     """What a proxy takes: the hosts that a gateway serves, the ports of a workload and who may call without mTLS."""
     config = EnvoyConfig.from_snapshot({}, snapshot.listeners, (), snapshot.routes)
-    if snapshot.proxy.role is Role.GATEWAY:
+    if snapshot.proxy.is_gateway:
         domains = [
             name for _, table in _tables(config) for host in messages(table, "virtual_hosts") for name in strings(host, "domains")
         ]

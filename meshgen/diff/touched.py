@@ -12,7 +12,7 @@ from typing import Any
 
 from meshgen.istio.object import IstioObject
 from meshgen.istio.struct import IstioStruct
-from meshgen.mesh import Mesh, Proxy, ProxyView, Role
+from meshgen.mesh import Mesh, Proxy, ProxyView
 
 Changed = IstioObject[IstioStruct]
 
@@ -82,7 +82,7 @@ def _has(objects: Collection[Changed], picked: Iterable[Any]) -> bool:
 
 def _sees_route(touching: _Touching, objects: Collection[Changed], view: ProxyView) -> bool:
     """A VirtualService, by the sidecars that see it; a gateway may have it by its gateways, and a delegate through another."""
-    if view.proxy.role is Role.GATEWAY or any(not each.spec.hosts for each in objects):  # type: ignore[attr-defined]
+    if view.proxy.is_gateway or any(not each.spec.hosts for each in objects):  # type: ignore[attr-defined]
         return True
     look = lambda: any(_has(objects, scope.virtual_services) for scope in view.scopes)  # noqa: E731
     return touching.by_sight("routes", view.scopes, look)
@@ -120,7 +120,7 @@ def _is_sidecar_of(touching: _Touching, objects: Collection[Changed], view: Prox
 
 
 def _is_gateway_of(touching: _Touching, objects: Collection[Changed], view: ProxyView) -> bool:  # noqa: ARG001 - as the others
-    return view.proxy.role is Role.GATEWAY and _has(objects, view.gateways)
+    return view.proxy.is_gateway and _has(objects, view.gateways)
 
 
 def _in_namespace(touching: _Touching, objects: Collection[Changed], view: ProxyView) -> bool:

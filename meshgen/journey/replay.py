@@ -12,7 +12,7 @@ from meshgen.diff.impact import Impact
 from meshgen.journey.follow import Hop, Journeys
 from meshgen.journey.question import OUTSIDE, Question, UnanswerableError
 from meshgen.json import JsonObject
-from meshgen.mesh import Proxy, Role
+from meshgen.mesh import Proxy
 from meshgen.trace import Capture, Outcome, Request
 
 _MOST = 24  # findings whose way is followed; each may need proxies that are not translated yet
@@ -63,7 +63,7 @@ def question_of(finding: Finding, journeys: Journeys) -> Question | None:
     if request.capture is Capture.OUTBOUND:
         return _asked(request, _short(host, proxy.namespace), request.port, source=proxy.id)
     port = next((port.number for service, port, own in journeys.mesh.view(proxy).inbound_services if own == request.port), None)
-    several = sum(each.role is Role.GATEWAY for each in journeys.proxies) > 1
+    several = sum(each.is_gateway for each in journeys.proxies) > 1
     asked = _asked(request, host, port or request.port, source="")
     return replace(
         asked,
