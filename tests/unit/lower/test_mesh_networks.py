@@ -7,7 +7,7 @@ from typing import Any
 import yaml
 
 from meshgen.diagnostics import Origin
-from meshgen.istio.networks import Networks
+from meshgen.istio.networks import NetworkGateway, Networks
 from meshgen.kubernetes import CoreFacts
 from meshgen.load.kubernetes import decode_facts
 from meshgen.lower.lower import lower
@@ -39,7 +39,8 @@ def facts_of(*texts: str, namespace: str = "istio-system") -> CoreFacts:
 def test_without_a_mesh_they_say_all_of_it():
     lowered, found = lower((), (), facts_of(NETWORKS, "networks: {north: {gateways: [{address: a, port: 1}]}}"))
     assert found == ()
-    assert lowered.networks == Networks(own="east", behind_gateways=frozenset({"east", "west"}))
+    gateways = {"east": (NetworkGateway("192.0.2.7"),), "west": (NetworkGateway("gate.west.example"),)}
+    assert lowered.networks == Networks(own="east", behind_gateways=frozenset({"east", "west"}), gateways=gateways)
 
 
 def test_they_add_to_what_the_mesh_says_of_its_clusters():
