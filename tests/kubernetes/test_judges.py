@@ -14,11 +14,14 @@ import yaml
 from emitted import OTHERS, ROOT, Emitted, corpus, installations, objects
 from judge import ask
 
+from meshgen.deliver.config_maps import config_maps
 from meshgen.diagnostics import Diagnostic, Origin
 from meshgen.istio.decode import decode_object
 from meshgen.istio.kinds import KINDS
 from meshgen.istio.versions import NEWEST
+from meshgen.json import JsonObject
 from meshgen.lower.admission import admitted
+from meshgen.mesh import Proxy, Role
 
 if TYPE_CHECKING:
     from api_server import ApiServer
@@ -154,4 +157,46 @@ def test_flagger_rollouts_and_the_prometheus_operator_read_their_objects(tmp_pat
 )
 def test_the_controllers_refuse_what_they_do_not_have(version: str, kind: str, spec: dict[str, Any], reason: str, tmp_path: Path):
     (answer,) = ask("controllers", [("object", {"apiVersion": version, "kind": kind, "spec": spec})], tmp_path)
+    assert reason in "\n".join(answer.errors)
+
+
+# --- core objects -----------------------------------------------------------------------------------------------------
+def delivered() -> dict[str, dict[str, Any]]:
+    """The objects of golden cases that bring Envoy's files as ConfigMaps, and the patches for Pods, by where they stand."""
+    files = [path for path in (ROOT / "golden").rglob("envoy/*config-maps/**/*.yaml") if path.name != "kustomization.yaml"]
+    found = [(path, each) for path in files for each in yaml.load_all(path.read_text(), yaml.CSafeLoader)]
+    core = ("v1", "apps/v1")
+    return {f"{path} {each['kind']} {each['metadata']['name']}": each for path, each in found if each["apiVersion"] in core}
+
+
+def test_kubernetes_reads_the_config_maps_the_pods_and_the_patches_of_a_fleet_without_istiod(tmp_path: Path):
+    given = delivered()
+    assert {each["kind"] for each in given.values()} == {"ConfigMap", "Deployment", "Service"}
+    said = ask("kubernetes", [("object", each) for each in given.values()], tmp_path)
+    assert {place: answer.errors for place, answer in zip(given, said, strict=True) if answer.errors} == {}
+
+
+def test_kubernetes_takes_config_maps_that_are_as_full_as_they_get(tmp_path: Path):
+    proxy = Proxy(name="webapp", namespace="shop", role=Role.SIDECAR)
+    files: dict[str, JsonObject] = {f"rds.{number}.json": {"name": "x" * 240_000} for number in range(30)}
+    artifacts, problems = config_maps(proxy, files)
+    said = ask("kubernetes", [("object", artifact.object) for artifact in artifacts], tmp_path)
+    assert not problems
+    assert len(artifacts) == 8
+    assert [answer.errors for answer in said] == [()] * 8
+
+
+@pytest.mark.parametrize(
+    ("kind", "content", "reason"),
+    [
+        ("ConfigMap", {"data": {"lds/listeners.json": ""}}, "a valid config key must consist of"),
+        ("ConfigMap", {"data": {"a": "x" * 600_000, "b": "x" * 600_000}}, "1200000 bytes are more than 1048576"),
+        ("ConfigMap", {"datas": {}}, "unknown field"),
+        ("Service", {"spec": {"port": []}}, "unknown field"),
+    ],
+)
+def test_kubernetes_refuses_what_it_does_not_have(kind: str, content: dict[str, Any], reason: str, tmp_path: Path):
+    (answer,) = ask(
+        "kubernetes", [("object", {"apiVersion": "v1", "kind": kind, "metadata": {"name": "a"}, **content})], tmp_path
+    )
     assert reason in "\n".join(answer.errors)
