@@ -13,8 +13,10 @@ from typing import Any, TypeAlias
 
 import pytest
 from goldens import SOUND, for_envoy
-from harness import start_envoy
+from harness import EchoServer, free_port, http_request, start_envoy
 from merged import merge
+from mesh_text import mesh_of
+from meshes import bootstrap, echo_endpoint, service, sidecar
 from oracle import PROXIES, load_case
 from releases import PATCHES, envoy_of
 from validation import real_files, refusal, with_real_files
@@ -83,9 +85,12 @@ def merged(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], list[tup
 
 
 def complaints(bootstrap: Json, directory: Path, binary: Path) -> str:
-    """What an Envoy says that serves this, but for the signal that ends it."""
-    with start_envoy(bootstrap, directory, binary=binary) as envoy:
-        pass
+    """What an Envoy says that serves this, but for the signal that ends it; or why it does not."""
+    try:
+        with start_envoy(bootstrap, directory, binary=binary) as envoy:
+            pass
+    except AssertionError as refused:
+        return str(refused)
     return "\n".join(line for line in envoy.log.read_text(errors="replace").splitlines() if "caught ENVOY_SIGTERM" not in line)
 
 
@@ -105,3 +110,28 @@ def complaints_of_each(release: str, directory: Path) -> dict[str, str]:
     each = ((owner, with_real_files(found, files)) for owner, found in bootstraps(alike(release)))
     said = {owner: refusal(found, directory / "bootstrap.json", binary) for owner, found in each}
     return {owner: text for owner, text in said.items() if text}
+
+
+# --- rows of the table, seen -----------------------------------------------------------------------------------------------
+ADMINS = """
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: web, namespace: shop}
+spec:
+  hosts: [web]
+  http:
+  - match: [{headers: {x-role: {exact: admin}}}]
+    directResponse: {status: 299}
+  - route: [{destination: {host: web}}]
+"""
+
+
+@pytest.mark.parametrize(("release", "admin", "query"), [("1.38", 200, 400), ("1.39", 299, 400), ("1.40", 299, 200)])
+def test_what_the_table_says_of_repeated_headers_and_of_query_is_so(release: str, admin: int, query: int, tmp_path: Path):
+    port = free_port()
+    with EchoServer("web") as web:
+        mesh = mesh_of(ADMINS, service("web", port), *echo_endpoint("web", web))
+        with start_envoy(bootstrap(mesh, sidecar("webapp")), tmp_path, binary=envoy_of(release)):
+            both = http_request(port, host="web", headers=[("x-role", "user"), ("x-role", "admin")])
+            asked = http_request(port, host="web", method="QUERY", headers=[("content-type", "text/plain")])
+    assert (both.status, asked.status) == (admin, query)

@@ -119,6 +119,18 @@ DIFFERENCES: Final = (
     ),
     Difference(
         since=EnvoyVersion(1, 40),
+        subject="headers that `outputPayloadToHeader` and `outputClaimToHeaders` name, as a client sends them",
+        before="taken away where the token of that rule is checked",
+        after="always taken away",
+    ),
+    Difference(
+        since=EnvoyVersion(1, 40),
+        subject="the method `QUERY` over HTTP/1",
+        before="400",
+        after="carried, with a `content-type`",
+    ),
+    Difference(
+        since=EnvoyVersion(1, 40),
         subject="a name with addresses of one family, where the look-up of the other family fails",
         before="the cluster may lose its hosts",
         after="the cluster keeps its hosts",
