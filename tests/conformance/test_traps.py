@@ -70,7 +70,7 @@ TRAPS = {
 
 
 @cache
-def tests() -> frozenset[str]:
+def _known_tests() -> frozenset[str]:
     texts = (path.read_text() for path in (ROOT / "tests").rglob("test_*.py"))
     return frozenset(name for text in texts for name in re.findall(r"^def (test_[a-z0-9_]+)", text, re.MULTILINE))
 
@@ -84,7 +84,7 @@ def test_every_trap_of_the_page_is_in_the_table():
 @pytest.mark.parametrize("case", sorted({case for cases in TRAPS.values() for case in cases}))
 def test_the_case_of_a_trap_is_there_and_shows_what_is_decided(case: str):
     if case.startswith("test_"):
-        assert case in tests()
+        assert case in _known_tests()
     elif case.startswith("golden/"):
         assert any((ROOT / case).glob("case.toml"))
     else:
