@@ -11,7 +11,7 @@ from meshgen.diagnostics import Diagnostic
 from meshgen.diff.changes import Changes, ObjectKey
 from meshgen.diff.impact import Impact, LeftOut, impact
 from meshgen.diff.objects import Comparable, diff_objects
-from meshgen.diff.touched import touched_proxies
+from meshgen.diff.touched import alike_proxies, touched_proxies
 from meshgen.emit.envoy.snapshot import Snapshot
 from meshgen.istio.mesh_defaults import in_full
 from meshgen.journey import Journeys
@@ -50,7 +50,7 @@ def compare(before: Result, after: Result, *, traffic: bool = True, watch: Watch
     if not traffic or (same_facts and not changes.means_something):
         return Comparison(changes=changes)
     left_out = _left_out(before, after)
-    skipped = {proxy.id for proxy in left_out.proxies}
+    skipped = {proxy.id for found in (left_out.proxies, *left_out.alike.values()) for proxy in found}
     sides = ((before, "Envoy configuration before"), (after, "Envoy configuration after"))
     old, new = (_translated(side, skipped, watch, label) for side, label in sides)
     found = impact(old, new, left_out, after.mesh.config.trust_domain)
@@ -73,7 +73,8 @@ def _left_out(before: Result, after: Result) -> LeftOut:
     same = [proxy for proxy in after.proxies if old.get(proxy.id) == proxy]
     touched = {proxy.id for proxy in touched_proxies(before.mesh, after.mesh, same)}
     left_out = tuple(proxy for proxy in same if proxy.id not in touched)
-    return LeftOut(proxies=left_out, sees=lambda proxy, host: after.mesh.view(proxy).service(host) is not None)
+    alike = alike_proxies(before.mesh, after.mesh, [proxy for proxy in same if proxy.id in touched])
+    return LeftOut(proxies=left_out, alike=alike, sees=lambda proxy, host: after.mesh.view(proxy).service(host) is not None)
 
 
 def _objects(result: Result, other: Result) -> tuple[Comparable, ...]:

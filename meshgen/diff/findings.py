@@ -67,8 +67,8 @@ class Tally:
     sampled: set[str] = field(default_factory=set)
     gave_up: bool = False
 
-    def add(self, proxy: Proxy, comparison: Comparison) -> None:
-        """Keep what one place of a proxy has to say."""
+    def add(self, proxy: Proxy, comparison: Comparison, others: Sequence[str] = ()) -> None:
+        """Keep what one place of a proxy has to say; it speaks for others as well."""
         place = comparison.place
         touched = {each.rule for each in comparison.classes}
         self.classes += comparison.traced + len(comparison.unaffected(touched))
@@ -85,7 +85,8 @@ class Tally:
             callers = each.callers.removeprefix(f"{proxy.namespace}/")
             hosts = place.hosts if place.base.is_http and not place.inbound else (place.host,)
             said = _Said(each.kind, each.text, callers, place.inbound, hosts)
-            self.said[said].setdefault((proxy.id, place.base.port), witness)
+            for name in (proxy.id, *others):
+                self.said[said].setdefault((name, place.base.port), witness)
 
 
 @dataclass(frozen=True, slots=True)

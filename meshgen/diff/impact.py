@@ -59,6 +59,7 @@ class LeftOut:
     """Proxies of both sides whose configuration was not made, because nothing that it is made of differs."""
 
     proxies: tuple[Proxy, ...] = ()
+    alike: Mapping[str, tuple[Proxy, ...]] = field(default_factory=dict)  # those that another proxy speaks for, by its id
     sees: Callable[[Proxy, str], bool] = lambda _proxy, _host: False  # whether a proxy knows a host
 
 
@@ -73,15 +74,17 @@ def impact(
     old, new = {each.proxy.id: each for each in before}, {each.proxy.id: each for each in after}
     both = sorted(set(old) & set(new))
     configs = {name: configs_of(old[name], new[name]) for name in both}
-    identities = _identities((*left_out.proxies, *(each.proxy for each in (*before, *after))), trust_domain)
+    spoken_for = [proxy for found in left_out.alike.values() for proxy in found]
+    identities = _identities((*left_out.proxies, *spoken_for, *(each.proxy for each in (*before, *after))), trust_domain)
     tally = Tally(identities)
     for name in both:
         for place in places_of(configs[name]):
-            tally.add(new[name].proxy, compare_place(place, tuple(identities)))
+            others = tuple(each.id for each in left_out.alike.get(name, ()))
+            tally.add(new[name].proxy, compare_place(place, tuple(identities)), others)
     gone, come = sorted(set(old) - set(new)), sorted(set(new) - set(old))
     return Impact(
         findings=findings_of(tally, Known(configs, left_out.proxies, left_out.sees)),
-        proxies=len(both) + len(left_out.proxies),
+        proxies=len(both) + len(left_out.proxies) + len(spoken_for),
         classes=tally.classes,
         sampled=tuple(sorted(tally.sampled)),
         gave_up=tally.gave_up,

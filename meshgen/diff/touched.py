@@ -10,9 +10,13 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
+
+from meshgen.istio.destination_rule import DestinationRule
 from meshgen.istio.object import IstioObject
 from meshgen.istio.struct import IstioStruct
-from meshgen.mesh import Mesh, Proxy, ProxyView
+from meshgen.istio.virtual_service import VirtualService
+from meshgen.mesh import Mesh, Proxy, ProxyView, Role
 
 Changed = IstioObject[IstioStruct]
 
@@ -25,11 +29,55 @@ def touched_proxies(before: Mesh, after: Mesh, proxies: Sequence[Proxy]) -> tupl
     return tuple(proxy for proxy in proxies if touching.touches(proxy))
 
 
+_OUTBOUND = frozenset({"VirtualService", "DestinationRule"})
+_BY_LABELS = frozenset({"EnvoyFilter", "ProxyConfig", "Telemetry", "TrafficExtension", "WasmPlugin"})
+
+
+def alike_proxies(before: Mesh, after: Mesh, proxies: Sequence[Proxy]) -> dict[str, tuple[Proxy, ...]]:
+    """Sidecars that a change touches alike, by the id of the first of them, which speaks for the others.
+
+    A change of routes and destinations alone is felt by what a sidecar sends. That is the same for sidecars of one namespace,
+    place and Sidecar, unless labels count: then for those with the same labels.
+    """
+    if not {each.kind for each in _changed(before, after)} <= _OUTBOUND:
+        return {}
+    labels_count = _labels_count(before) or _labels_count(after)
+    groups: dict[tuple[object, ...], list[Proxy]] = {}
+    for proxy in proxies:
+        if proxy.role is Role.SIDECAR:
+            labels = tuple(sorted(proxy.labels.items())) if labels_count else ()
+            # A mesh keeps the scopes of a namespace and of a Sidecar, so that they are the same object.
+            scopes = tuple(id(mesh.view(proxy).scopes) for mesh in (before, after))
+            own = (proxy.locality, proxy.network, proxy.capture, proxy.istio_version, proxy.envoy_version)
+            groups.setdefault((proxy.namespace, labels, scopes, own), []).append(proxy)
+    return {found[0].id: tuple(found[1:]) for found in groups.values() if len(found) > 1}
+
+
+def _labels_count(mesh: Mesh) -> bool:
+    """Whether anything may look at the labels of a client."""
+    if any(each.kind in _BY_LABELS for each in mesh.objects) or mesh.config.locality_lb_setting.failover_priority:
+        return True
+    rules = (rule for found in mesh.of_kind(VirtualService) for part in _routes(found.spec) for rule in part)
+    if any(match.source_labels for rule in rules for match in rule.match or ()):
+        return True
+    return any(found.spec.workload_selector or _fails_over(found.spec) for found in mesh.of_kind(DestinationRule))
+
+
+def _routes(spec: VirtualService) -> tuple[Sequence[Any], ...]:
+    return (spec.http or (), spec.tcp or (), spec.tls or ())
+
+
+def _fails_over(spec: DestinationRule) -> bool:
+    """Whether a rule says where traffic goes by the client's labels; wherever it stands in it."""
+    return b"failoverPriority" in msgspec.json.encode(spec)
+
+
 def _changed(before: Mesh, after: Mesh) -> list[Changed]:
     """The objects that one side alone has, or that differ; of a changed object both."""
     old, new = ({each.key: each for each in mesh.objects} for mesh in (before, after))
-    found = [each for key, each in old.items() if new.get(key) != each]
-    return [*found, *(each for key, each in new.items() if old.get(key) != each)]
+    # Not `!=`, which msgspec answers by identity for a struct that brings an `__eq__` of its own.
+    same = {key for key, each in old.items() if key in new and each == new[key]}
+    return [each for held in (old, new) for key, each in held.items() if key not in same]
 
 
 @dataclass(slots=True)

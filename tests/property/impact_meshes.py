@@ -32,7 +32,12 @@ def service(name: str, address: str, ports: list[Json], selector: Json | None = 
 HTTP = {"name": "http", "port": 80, "targetPort": 8080}
 TCP = {"name": "tcp-db", "port": 5432, "targetPort": 5432}
 EDGE = {"istio": "ingressgateway"}
-CORE += [workload("catalog", "shop"), workload("web", "pay"), service("catalog", "10.96.0.1", [HTTP, TCP])]
+CORE += [
+    workload("catalog", "shop"),
+    workload("web", "pay"),
+    workload("batch", "pay"),
+    service("catalog", "10.96.0.1", [HTTP, TCP]),
+]
 CORE.append(service("web", "10.96.0.2", [HTTP], namespace="pay"))
 CORE.append({
     "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "edge", "namespace": "istio-system"},

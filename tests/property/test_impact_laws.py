@@ -19,7 +19,7 @@ from meshgen.diff.classes.places import Configs, places_of, upstream_tls
 from meshgen.diff.fate import compare_fates
 from meshgen.diff.impact import configs_of
 from meshgen.diff.sentences import sentences_of
-from meshgen.diff.touched import touched_proxies
+from meshgen.diff.touched import alike_proxies, touched_proxies
 from meshgen.emit.envoy.snapshot import Snapshot
 from meshgen.emit.envoy.translate import emit_envoy
 from meshgen.mesh import Mesh
@@ -28,7 +28,7 @@ from meshgen.trace import Decision, Request, trace
 
 PAIRS = int(os.environ.get("MESHGEN_IMPACT_PAIRS", "120"))
 IDENTITIES = ("cluster.local/ns/shop/sa/catalog", "cluster.local/ns/pay/sa/web")
-WHERE = {"gateway": ("istio-system/edge",), "in": ("shop/catalog",), "out": ("pay/web", "shop/catalog")}
+WHERE = {"gateway": ("istio-system/edge",), "in": ("shop/catalog",), "out": ("pay/web", "pay/batch", "shop/catalog")}
 
 
 def mesh_from(documents: list[Json]) -> Mesh:
@@ -87,6 +87,7 @@ def test_no_change_is_passed_over_and_none_is_made_up(example: Example):
     touched = touched_proxies(meshes[0], meshes[1], proxies)
     for name in (name for name in after if after[name].proxy in proxies and after[name].proxy not in touched):
         assert before[name] == after[name], f"{name} is left out though its configuration differs"
+    alike = alike_proxies(meshes[0], meshes[1], [proxy for proxy in proxies if proxy in touched])
     configs = {name: configs_of(before[name], after[name]) for name in before if name in after}
     compared = {name: [compare_place(place, IDENTITIES) for place in places_of(each)] for name, each in configs.items()}
     for name, comparisons in compared.items():
@@ -94,6 +95,9 @@ def test_no_change_is_passed_over_and_none_is_made_up(example: Example):
             for sample in told(comparison):
                 assert differs(configs[name], sample.request), explain("a false alarm", pair, name, configs[name], sample.request)
     for where, request in example.asked:
+        for leader, others in alike.items() if where == "out" else ():
+            felt = {differs(configs[name], request) for name in (leader, *(each.id for each in others))}
+            assert len(felt) == 1, explain("sidecars that are not alike", pair, leader, configs[leader], request)
         for name in WHERE[where]:
             if name in configs and differs(configs[name], request):
                 named = any(comparison.names(request) for comparison in compared[name])
