@@ -71,7 +71,7 @@ class Tally:
         """Keep what one place of a proxy has to say; it speaks for others as well."""
         place = comparison.place
         touched = {each.rule for each in comparison.classes}
-        self.classes += comparison.traced + len(comparison.unaffected(touched))
+        self.classes += (comparison.traced + len(comparison.unaffected(touched))) * (1 + len(others))
         self.sampled |= comparison.space.sampled
         self.gave_up = self.gave_up or comparison.search.gave_up
         for each in sentences_of(comparison):
