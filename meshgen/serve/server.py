@@ -30,6 +30,9 @@ _OPTIONS: Final = (
 _SHARE = 20
 """The sources are looked at so that it takes at most one part in so many of the time."""
 
+_LONGEST = 2.0
+"""Seconds between two looks, however long one takes."""
+
 _IDLE = 10
 """Looks without a change after which there is time to collect garbage."""
 
@@ -130,9 +133,8 @@ async def _watch(service: Service, sources: Sources) -> None:
     known = seen = sources.seen
     idle, dirty = 0, False
     while True:
-        began = clock()
-        now = await service.aside(lambda: look(sources.root))
-        await asyncio.sleep(max(sources.interval, (clock() - began) * _SHARE))
+        now, took = await service.aside(lambda: _timed_look(sources.root, clock))
+        await asyncio.sleep(max(sources.interval, min(took * _SHARE, _LONGEST)))
         settled, seen = now == seen, now
         idle = idle + 1 if now == known else 0
         if settled and now != known:
@@ -143,3 +145,10 @@ async def _watch(service: Service, sources: Sources) -> None:
         if dirty and idle == _IDLE:  # no collection runs by itself (`cli/__init__.py`)
             dirty = False
             await service.aside(gc.collect)
+
+
+def _timed_look(root: Path, clock: Callable[[], float]) -> tuple[Seen, float]:
+    """A look, and how many seconds it took by itself: it may have waited for a compile to end."""
+    began = clock()
+    seen = look(root)
+    return seen, clock() - began
