@@ -21,6 +21,8 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from judge import Bench, Stage, agree, running
 
+from meshgen.istio.authorization_policy import AuthorizationPolicy
+
 pytestmark = pytest.mark.envoy
 
 REQUESTS = int(os.environ.get("MESHGEN_REQUESTS", "1000"))
@@ -39,6 +41,8 @@ def differences(stage: Stage, calls: list[Call]) -> list[Json]:
     """The calls that end otherwise than foretold."""
     seen = [(call, stage.seen(call), stage.told(call)) for call in calls]
     found = [{"call": asdict(call), "envoy": real, "trace": told} for call, real, told in seen if not agree(real, told)]
+    if "destination.ip" in str(stage.journeys.mesh.of_kind(AuthorizationPolicy)):
+        return found  # a journey does not know at which of its addresses a gateway is dialled
     for call, _, told in seen:
         if is_for_journeys(call) and stage.journey(call) not in (may_be := {each.get("status") for each in told}):
             found.append({"call": asdict(call), "journey": stage.journey(call), "trace": sorted(map(str, may_be))})
