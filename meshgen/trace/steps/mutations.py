@@ -58,18 +58,35 @@ def levels(walk: Walk, entry: JsonObject | None) -> list[JsonObject]:
 
 
 def mutate(headers: tuple[tuple[str, str], ...], level: JsonObject, side: str, values: Values) -> tuple[tuple[str, str], ...]:
-    """Apply `<side>_headers_to_remove` and `<side>_headers_to_add` of one level; side is request or response."""
+    """Apply `<side>_headers_to_remove` and `<side>_headers_to_add` of one level; side is request or response.
+
+    Whether a header is there is asked of what the removals have left; then all overwriting comes before all adding
+    (`HeaderParser::evaluateHeaders`).
+    """
     gone = {name.lower() for name in strings(level, f"{side}_headers_to_remove")}
     result = [pair for pair in headers if pair[0] not in gone]
     if side == "request":  # values see what earlier levels and the removals have left
         values = Values(values.walk, replace(values.sent, headers=tuple(result)))
+    present = {name for name, _ in result}
+    replaced: list[tuple[str, str]] = []
+    added: list[tuple[str, str]] = []
     for option in messages(level, f"{side}_headers_to_add"):
         name = string(message(option, "header"), "key").lower()
         value = values.expand(string(message(option, "header"), "value"))
         if name.startswith(":") or name == "host" or not (value or boolean(option, "keep_empty_value")):
             continue
-        result = _add(result, name, value, _action(option))
-    return tuple(result)
+        match _action(option):
+            case "APPEND_IF_EXISTS_OR_ADD":
+                added.append((name, value))
+            case "ADD_IF_ABSENT" if name not in present:
+                added.append((name, value))
+            case "OVERWRITE_IF_EXISTS_OR_ADD":
+                replaced.append((name, value))
+            case "OVERWRITE_IF_EXISTS" if name in present:
+                replaced.append((name, value))
+    for pair in replaced:
+        result = [*(each for each in result if each[0] != pair[0]), pair]
+    return (*result, *added)
 
 
 def _action(option: JsonObject) -> str:
@@ -77,12 +94,3 @@ def _action(option: JsonObject) -> str:
         appends = boolean(option, "append", default=True)
         return "APPEND_IF_EXISTS_OR_ADD" if appends else "OVERWRITE_IF_EXISTS_OR_ADD"
     return string(option, "append_action", "APPEND_IF_EXISTS_OR_ADD")
-
-
-def _add(headers: list[tuple[str, str]], name: str, value: str, action: str) -> list[tuple[str, str]]:
-    exists = any(key == name for key, _ in headers)
-    if action == "APPEND_IF_EXISTS_OR_ADD" or (action == "ADD_IF_ABSENT" and not exists):
-        return [*headers, (name, value)]
-    if action == "OVERWRITE_IF_EXISTS_OR_ADD" or (action == "OVERWRITE_IF_EXISTS" and exists):
-        return [*(pair for pair in headers if pair[0] != name), (name, value)]
-    return headers

@@ -328,6 +328,20 @@ def test_the_last_level_of_header_operations_has_the_last_word(wins: bool, value
     assert ("x-level", value) in trace(envoy, Request(host="x")).request_headers
 
 
+def test_within_a_level_headers_are_looked_for_before_any_is_added_and_overwritten_before_others_are_added():
+    def option(value: str, action: str) -> Json:
+        return {"header": {"key": "x-new", "value": value}, "append_action": action}
+
+    def sent(*options: Json, given: str = "") -> list[str]:
+        envoy = config(chain(manager(table(route("a", request_headers_to_add=list(options))))))
+        headers = (("x-new", given),) if given else ()
+        return [value for name, value in trace(envoy, Request(host="x", headers=headers)).request_headers if name == "x-new"]
+
+    assert sent(option("1", "OVERWRITE_IF_EXISTS_OR_ADD"), option("z", "ADD_IF_ABSENT")) == ["1", "z"]
+    assert sent(option("1", "ADD_IF_ABSENT"), option("z", "OVERWRITE_IF_EXISTS")) == ["1"]
+    assert sent(option("1", "APPEND_IF_EXISTS_OR_ADD"), option("z", "OVERWRITE_IF_EXISTS"), given="0") == ["z", "1"]
+
+
 def test_a_decision_as_json_keeps_its_keys_and_is_json():
     decision = trace(config(chain(manager(table(route("a"))))), Request(host="x"))
     found = json.loads(json.dumps(to_json(decision)))
