@@ -86,14 +86,22 @@ def _tidy(value: Any, definitions: str = "#/definitions/") -> Any:  # noqa: ANN4
     reference = tidy.get("$ref")
     if isinstance(reference, str):
         tidy["$ref"] = reference.replace("#/$defs/", definitions)
-    if tidy.get("default", 0) is None:
-        del tidy["default"]
     options = tidy.get("anyOf")
+    if "default" in tidy and tidy["default"] is None:
+        del tidy["default"]
+    elif _means_null(tidy):
+        return tidy
     if isinstance(options, list):
         kept = [option for option in options if option != {"type": "null"}]
         rest = {key: item for key, item in tidy.items() if key != "anyOf"}
         tidy = {**kept[0], **rest} if len(kept) == 1 else {**rest, "anyOf": kept}
     return tidy
+
+
+def _means_null(schema: dict[str, Any]) -> bool:
+    """Whether `null` says something else than nothing: a field of the project that has another default."""
+    options = schema.get("anyOf")
+    return isinstance(options, list) and len(options) == 2 and "$ref" in options[0] and {"type": "null"} in options
 
 
 def _describe(schema: dict[str, Any], model: type[Model]) -> None:

@@ -18,11 +18,16 @@ _MODULES = (
     "envoy.config.endpoint.v3.endpoint_pb2",
     "envoy.config.listener.v3.listener_components_pb2",
     "envoy.config.listener.v3.listener_pb2",
+    "envoy.config.metrics.v3.metrics_service_pb2",
+    "envoy.config.metrics.v3.stats_pb2",
     "envoy.config.route.v3.route_pb2",
+    "envoy.config.trace.v3.datadog_pb2",
     "envoy.config.trace.v3.opentelemetry_pb2",
+    "envoy.config.trace.v3.skywalking_pb2",
     "envoy.config.trace.v3.zipkin_pb2",
     "envoy.extensions.access_loggers.file.v3.file_pb2",
     "envoy.extensions.access_loggers.filters.cel.v3.cel_pb2",
+    "envoy.extensions.access_loggers.grpc.v3.als_pb2",
     "envoy.extensions.access_loggers.open_telemetry.v3.logs_service_pb2",
     "envoy.extensions.clusters.aggregate.v3.cluster_pb2",
     "envoy.extensions.clusters.dns.v3.dns_cluster_pb2",
@@ -56,12 +61,19 @@ _MODULES = (
     "envoy.extensions.filters.network.rbac.v3.rbac_pb2",
     "envoy.extensions.filters.network.tcp_proxy.v3.tcp_proxy_pb2",
     "envoy.extensions.formatter.req_without_query.v3.req_without_query_pb2",
+    "envoy.extensions.http.header_formatters.preserve_case.v3.preserve_case_pb2",
+    "envoy.extensions.load_balancing_policies.client_side_weighted_round_robin.v3.client_side_weighted_round_robin_pb2",
+    "envoy.extensions.load_balancing_policies.wrr_locality.v3.wrr_locality_pb2",
     "envoy.extensions.network.dns_resolver.cares.v3.cares_dns_resolver_pb2",
     "envoy.extensions.path.match.uri_template.v3.uri_template_match_pb2",
     "envoy.extensions.request_id.uuid.v3.uuid_pb2",
     "envoy.extensions.resource_monitors.downstream_connections.v3.downstream_connections_pb2",
+    "envoy.extensions.resource_monitors.fixed_heap.v3.fixed_heap_pb2",
     "envoy.extensions.retry.host.previous_hosts.v3.previous_hosts_pb2",
     "envoy.extensions.retry.priority.previous_priorities.v3.previous_priorities_config_pb2",
+    "envoy.extensions.tracers.opentelemetry.resource_detectors.v3.dynatrace_resource_detector_pb2",
+    "envoy.extensions.tracers.opentelemetry.resource_detectors.v3.environment_resource_detector_pb2",
+    "envoy.extensions.tracers.opentelemetry.samplers.v3.dynatrace_sampler_pb2",
     "envoy.extensions.transport_sockets.proxy_protocol.v3.upstream_proxy_protocol_pb2",
     "envoy.extensions.transport_sockets.raw_buffer.v3.raw_buffer_pb2",
     "envoy.extensions.transport_sockets.tls.v3.secret_pb2",
@@ -86,6 +98,28 @@ BOOTSTRAP = _type("envoy.config.bootstrap.v3.bootstrap_pb2", "Bootstrap")
 DISCOVERY_RESPONSE = _type("envoy.service.discovery.v3.discovery_pb2", "DiscoveryResponse")
 _BASE = importlib.import_module("envoy.config.core.v3.base_pb2")
 _FILTER = _type("envoy.config.listener.v3.listener_components_pb2", "Filter")
+
+
+_NEWER = {
+    "retry_budget": "budget_interval",  # Envoy 1.39
+    "tracing": "no_context_propagation",  # Envoy 1.38
+}
+"""By the message that has it: fields that a running Envoy reads and the newest xds-protos do not know."""
+
+
+def without_newer(value: Json) -> Json:
+    """Without the fields of `_NEWER`, so that the protos judge the rest."""
+    if isinstance(value, list):
+        return [without_newer(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if str(value.get("@type", "")).endswith(".OpenTelemetryAccessLogConfig"):
+        value = _less(_less(value, "grpc_service"), "log_name")  # in the place of `common_config`
+    return {key: without_newer(_less(item, _NEWER.get(key))) for key, item in value.items()}
+
+
+def _less(value: Json, name: str | None) -> Json:
+    return {key: item for key, item in value.items() if key != name} if name and isinstance(value, dict) else value
 
 
 def canonical(value: Json, kind: type[message.Message]) -> Json:
