@@ -36,7 +36,7 @@ def mesh_from(documents: list[Json]) -> Mesh:
 
 
 def snapshots(mesh: Mesh) -> dict[str, Snapshot]:
-    proxies = {("istio-system/edge" if each.role.value == "gateway" else each.id): each for each in derive_proxies(mesh)}
+    proxies = {("istio-system/edge" if each.is_gateway else each.id): each for each in derive_proxies(mesh)}
     return {name: emit_envoy(mesh, proxy)[0] for name, proxy in proxies.items()}
 
 
