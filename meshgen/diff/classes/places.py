@@ -85,6 +85,16 @@ class Place:
             return False
         return not self.base.is_http or (request.is_http and self.leads_here(request.host))
 
+    @property
+    def server_names(self) -> tuple[str, ...]:
+        """The server names of TLS with which a connection meets these filter chains, that of `base` first."""
+        if not self.base.is_tls:
+            return ("",)
+        matches = [message(chain, "filter_chain_match") for chain in self.chains]
+        names = [concrete(name).lower() for match in matches for name in strings(match, "server_names")]
+        here = [name for name in names if self.takes(replace(self.base, sni=name))]
+        return tuple(dict.fromkeys((self.base.server_name, *here)))
+
     def leads_here(self, host: str) -> bool:
         """Whether requests to a host meet these virtual hosts, or others that are alike."""
         if not self.domains:

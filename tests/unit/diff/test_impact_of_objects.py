@@ -353,6 +353,17 @@ def test_a_gateway_that_asks_for_no_token_any_more_is_told_before_all_else():
     assert (first.witness.before.status, first.witness.after.status) == (403, None)
 
 
+def test_a_rule_on_the_server_name_tells_the_hosts_of_one_certificate_apart():
+    both = MESH.replace("hosts: [shop.example.com], tls", "hosts: [www.example.com, shop.example.com], tls")
+    both = both.replace("hosts: [shop.example.com]\n", "hosts: [www.example.com, shop.example.com]\n")
+    rules = "rules: [{when: [{key: connection.sni, values: [shop.example.com]}]}]"
+    spec = f"{{selector: {{matchLabels: {{istio: ingressgateway}}}}, action: DENY, {rules}}}"
+    label = "istio: ingressgateway"
+    before = with_policy("{selector: {matchLabels: {app: none}}}", namespace="istio-system", label=label, text=both)
+    found = between(before, with_policy(spec, namespace="istio-system", label=label, text=both))
+    assert any("with SNI shop.example.com" in each for each in found)
+
+
 def test_origins_of_browsers_have_sentences_of_their_own():
     cors = "corsPolicy: {allowOrigins: [{exact: https://a.example}], allowMethods: [GET]}"
     sentences = after(("route: [{destination: {host: web}}]", f"{cors}\n    route: [{{destination: {{host: web}}}}]")).sentences
