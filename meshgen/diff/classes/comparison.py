@@ -145,7 +145,7 @@ def _fields(space: Space, place: Place, sides: tuple[Side, Side], identities: Se
         "principal": PrincipalField(tuple(f"spiffe://{each}" for each in identities), place.base.has_certificate),
         "address": AddressField(edges),
         "remote": AddressField(edges, max(places, default=0)),
-        "server name": ServerNameField(place.server_names),
+        "server name": ServerNameField(place.server_names, place.is_named),
         "token": TokenField(
             tuple(sorted({each for side in sides for each in side.issuers})),
             tuple((path, *asked) for path, asked in sorted(space.claims.items()) if path != ("iss",)),

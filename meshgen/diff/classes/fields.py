@@ -315,10 +315,13 @@ class ServerNameField(Field):
     """The server name of the TLS handshake, of those that lead to the same filter chains."""
 
     names: tuple[str, ...]
+    leads_here: Callable[[str], bool]
 
-    def values(self, patterns: Sequence[Pattern]) -> tuple[list[Value], bool]:  # noqa: ARG002 - the connection fixes it
-        """Those of the connection's class."""
-        return list(self.names), True
+    def values(self, patterns: Sequence[Pattern]) -> tuple[list[Value], bool]:
+        """The known names, then words where the filter chain is a wildcard's."""
+        words, complete = telling_words(patterns, HOSTS)
+        found = [*(each.text for each in patterns if each.kind == "exact"), *words]
+        return [*self.names, *(each for each in dict.fromkeys(found) if self.leads_here(each))], complete
 
     def apply(self, request: Request, value: Value) -> Request:
         """The server name in place of the other one."""

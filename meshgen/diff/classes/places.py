@@ -92,8 +92,11 @@ class Place:
             return ("",)
         matches = [message(chain, "filter_chain_match") for chain in self.chains]
         names = [concrete(name).lower() for match in matches for name in strings(match, "server_names")]
-        here = [name for name in names if self.takes(replace(self.base, sni=name))]
-        return tuple(dict.fromkeys((self.base.server_name, *here)))
+        return tuple(dict.fromkeys((self.base.server_name, *filter(self.is_named, names))))
+
+    def is_named(self, server_name: str) -> bool:
+        """Whether a connection with this server name meets these filter chains."""
+        return self.base.is_tls and self.takes(replace(self.base, sni=server_name))
 
     def leads_here(self, host: str) -> bool:
         """Whether requests to a host meet these virtual hosts, or others that are alike."""
