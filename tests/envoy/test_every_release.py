@@ -19,7 +19,7 @@ from mesh_text import mesh_of
 from meshes import bootstrap, echo_endpoint, service, sidecar
 from oracle import PROXIES, load_case
 from releases import PATCHES, envoy_of
-from validation import real_files, refusal, with_real_files
+from validation import real_files, refusal, said_of_configuration, with_real_files
 
 from meshgen.emit.envoy.bootstrap import BootstrapOptions, static_bootstrap
 from meshgen.emit.envoy.snapshot import Snapshot
@@ -91,7 +91,8 @@ def complaints(bootstrap: Json, directory: Path, binary: Path) -> str:
             pass
     except AssertionError as refused:
         return str(refused)
-    return "\n".join(line for line in envoy.log.read_text(errors="replace").splitlines() if "caught ENVOY_SIGTERM" not in line)
+    said = said_of_configuration(envoy.log.read_text(errors="replace"))
+    return "\n".join(line for line in said.splitlines() if "caught ENVOY_SIGTERM" not in line)
 
 
 @pytest.mark.parametrize("release", PATCHES)

@@ -9,27 +9,39 @@ from typing import Any, TypeAlias
 
 from certificates import Authority
 from harness import find_envoy
+from wasm_module import adds_header
 
 Json: TypeAlias = Any
 
 
 def real_files(directory: Path) -> dict[str, str]:
-    """A certificate, its key, its root and who is revoked, by the fields that name such files."""
+    """A certificate, its key, its root, who is revoked, and a WebAssembly module, by the fields that name such files."""
     authority = Authority()
     place = authority.credential(directory / "credential", "shop.example.com")
     authority.revocations(place / "ca.crl")
     names = {"certificate_chain": "tls.crt", "private_key": "tls.key", "trusted_ca": "ca.crt", "crl": "ca.crl"}
-    return {key: str(place / name) for key, name in names.items()}
+    module = directory / "module.wasm"
+    module.write_bytes(adds_header("x-module", "here"))
+    return {**{key: str(place / name) for key, name in names.items()}, "local": str(module)}
 
 
 def with_real_files(value: Json, files: dict[str, str]) -> Json:
-    """Each file that a secret names replaced with one that is there: Envoy reads them when it loads."""
+    """Each file that a secret or a filter names replaced with one that is there: Envoy reads them when it loads."""
     if isinstance(value, dict):
         return {
             key: {"filename": files[key]} if key in files and isinstance(item, dict) else with_real_files(item, files)
             for key, item in value.items()
         }
     return [with_real_files(item, files) for item in value] if isinstance(value, list) else value
+
+
+_OF_THE_MACHINE = ("Dynatrace OpenTelemetry resource detector is configured but could not detect attributes",)
+"""What an Envoy says of where it runs, and not of its configuration."""
+
+
+def said_of_configuration(log: str) -> str:
+    """An Envoy's log without what it says of the machine."""
+    return "\n".join(line for line in log.splitlines() if not any(each in line for each in _OF_THE_MACHINE))
 
 
 def refusal(bootstrap: Json, file: Path, binary: Path | None = None) -> str:
@@ -40,4 +52,4 @@ def refusal(bootstrap: Json, file: Path, binary: Path | None = None) -> str:
     file.write_text(json.dumps(bootstrap))
     command = [str(binary or find_envoy()), "--mode", "validate", "--log-level", "warning", "-c", str(file)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
-    return done.stderr[-800:] or ("refused" if done.returncode else "")
+    return said_of_configuration(done.stderr)[-800:].strip() or ("refused" if done.returncode else "")
