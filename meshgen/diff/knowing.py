@@ -33,7 +33,7 @@ class Known:
 
     def _inbound(self, found: set[Spot]) -> set[Spot]:
         """The proxies of the same workload, with the ports of a proxy that has the sentence."""
-        names = {self.configs[proxy].workload for proxy, _ in found}
+        names = {self.configs[proxy].workload for proxy, _ in found if proxy in self.configs}
         spots = {
             (name, port)
             for name, configs in self.configs.items()

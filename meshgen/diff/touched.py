@@ -23,10 +23,14 @@ Changed = IstioObject[IstioStruct]
 
 def touched_proxies(before: Mesh, after: Mesh, proxies: Sequence[Proxy]) -> tuple[Proxy, ...]:
     """Those of `proxies`, which are the same on both sides, that the differences between two meshes can touch."""
-    if before.config != after.config or before.networks != after.networks or before.facts != after.facts:
+    if _differ_in_more_than_objects(before, after):
         return tuple(proxies)
     touching = _Touching((before, after), _changed(before, after))
     return tuple(proxy for proxy in proxies if touching.touches(proxy))
+
+
+def _differ_in_more_than_objects(before: Mesh, after: Mesh) -> bool:
+    return before.config != after.config or before.networks != after.networks or before.facts != after.facts
 
 
 _OUTBOUND = frozenset({"VirtualService", "DestinationRule"})
@@ -39,7 +43,7 @@ def alike_proxies(before: Mesh, after: Mesh, proxies: Sequence[Proxy]) -> dict[s
     A change of routes and destinations alone is felt by what a sidecar sends. That is the same for sidecars of one namespace,
     place and Sidecar, unless labels count: then for those with the same labels.
     """
-    if not {each.kind for each in _changed(before, after)} <= _OUTBOUND:
+    if _differ_in_more_than_objects(before, after) or not {each.kind for each in _changed(before, after)} <= _OUTBOUND:
         return {}
     labels_count = _labels_count(before) or _labels_count(after)
     groups: dict[tuple[object, ...], list[Proxy]] = {}

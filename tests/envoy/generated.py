@@ -1,6 +1,7 @@
 """Whole meshes made by Hypothesis as Istio objects: routes, splits, rewrites, faults, gateways with SNI, policies and tokens.
 
-A mesh stands at the symbolic ports of `Port`, which `judge.py` replaces; so a mesh with its calls is plain JSON that can be kept.
+A mesh stands at the symbolic ports of `Port`, which `envoy_judge.py` replaces; so a mesh with its calls is plain JSON that
+can be kept.
 """
 
 from __future__ import annotations

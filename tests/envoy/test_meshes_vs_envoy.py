@@ -15,11 +15,11 @@ from typing import Any
 
 import pytest
 import yaml
+from envoy_judge import Bench, Stage, agree, running
 from generated import inventory, meshes
 from generated_calls import Call, calls_for
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
-from judge import Bench, Stage, agree, running
 
 from meshgen.istio.authorization_policy import AuthorizationPolicy
 

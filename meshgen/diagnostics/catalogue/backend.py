@@ -124,8 +124,7 @@ kind: DestinationRule
 spec:
   host: catalog
   trafficPolicy:
-    loadBalancer:
-      zoneAwareLbSetting: {enabled: true}    # in Istio only
+    outlierDetection: {consecutiveErrors: 5}    # write `consecutive5xxErrors`
 ```
 
 Leave the field out for proxies that run without istiod, or say the same with a field that is carried over.

@@ -45,7 +45,7 @@ def test_a_full_project_is_read():
     assert project.environments["production"].vars == {"canary_weight": 25, "names": ["a", "b"]}
     assert project.output_directories == ("out", "envoy")
     assert [(p.role, p.service_account, p.bind) for p in project.targets.proxies] == [
-        ("gateway", "default", "iptables"),
+        ("ingress", "default", "iptables"),  # `gateway` is another word for it
         ("sidecar", "catalog", "loopback"),
     ]
 
