@@ -5,6 +5,7 @@ Each is made for that release (`targets.envoy`). What is the same in several is 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import cache
@@ -60,6 +61,16 @@ def bootstraps(version: EnvoyVersion) -> tuple[tuple[str, Json], ...]:
     return tuple((owner, static_bootstrap(snapshot, options)) for owner, snapshot in everything(version))
 
 
+WITHOUT_WASM = {"1.38"}
+"""Releases whose binary, as it is packaged, was built without a runtime for WebAssembly."""
+
+
+def served_by(release: str) -> tuple[tuple[str, Json], ...]:
+    """What is made for a release, less what its binary cannot run."""
+    made = bootstraps(alike(release))
+    return tuple(each for each in made if release not in WITHOUT_WASM or "envoy.wasm.runtime" not in json.dumps(each[1]))
+
+
 def alike(release: str) -> EnvoyVersion:
     """The oldest release that is given the same as this one: what is made for one serves for the other."""
 
@@ -73,13 +84,13 @@ def alike(release: str) -> EnvoyVersion:
 def merged(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], list[tuple[str, Json]]]:
     """The few bootstraps that hold all, for a release."""
     files = real_files(tmp_path_factory.mktemp("files"))
-    made: dict[EnvoyVersion, list[tuple[str, Json]]] = {}
+    made: dict[tuple[EnvoyVersion, bool], list[tuple[str, Json]]] = {}
 
     def find(release: str) -> list[tuple[str, Json]]:
-        version = alike(release)
-        if version not in made:
-            made[version] = list(merge((owner, with_real_files(each, files)) for owner, each in bootstraps(version)))
-        return made[version]
+        kind = (alike(release), release in WITHOUT_WASM)
+        if kind not in made:
+            made[kind] = list(merge((owner, with_real_files(each, files)) for owner, each in served_by(release)))
+        return made[kind]
 
     return find
 
@@ -108,7 +119,7 @@ def test_it_serves_all_that_is_made_for_it_without_a_warning(
 def complaints_of_each(release: str, directory: Path) -> dict[str, str]:
     """Whose they are: what the Envoy says against each bootstrap by itself."""
     files, binary = real_files(directory), envoy_of(release)
-    each = ((owner, with_real_files(found, files)) for owner, found in bootstraps(alike(release)))
+    each = ((owner, with_real_files(found, files)) for owner, found in served_by(release))
     said = {owner: refusal(found, directory / "bootstrap.json", binary) for owner, found in each}
     return {owner: text for owner, text in said.items() if text}
 

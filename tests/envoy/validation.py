@@ -35,13 +35,23 @@ def with_real_files(value: Json, files: dict[str, str]) -> Json:
     return [with_real_files(item, files) for item in value] if isinstance(value, list) else value
 
 
-_OF_THE_MACHINE = ("Dynatrace OpenTelemetry resource detector is configured but could not detect attributes",)
+_OF_THE_MACHINE = (
+    "Dynatrace OpenTelemetry resource detector is configured but could not detect attributes",
+    "tracers/datadog/logger.cc",  # no agent answers here
+)
 """What an Envoy says of where it runs, and not of its configuration."""
 
 
 def said_of_configuration(log: str) -> str:
     """An Envoy's log without what it says of the machine."""
-    return "\n".join(line for line in log.splitlines() if not any(each in line for each in _OF_THE_MACHINE))
+    kept: list[str] = []
+    dropping = False
+    for line in log.splitlines():
+        if line.startswith("["):  # an entry may go on in lines of its own
+            dropping = any(each in line for each in _OF_THE_MACHINE)
+        if not dropping:
+            kept.append(line)
+    return "\n".join(kept)
 
 
 def refusal(bootstrap: Json, file: Path, binary: Path | None = None) -> str:

@@ -9,7 +9,7 @@ import msgspec
 
 from meshgen.emit.envoy.access_logs import mode_fits
 from meshgen.emit.envoy.tracers import is_known, legacy_tracer, tracer
-from meshgen.emit.envoy.versions import CONTEXT_PROPAGATION
+from meshgen.emit.envoy.versions import CONTEXT_PROPAGATION, FORMATTER_TAGS
 from meshgen.istio.mesh_config import MeshConfig
 from meshgen.istio.mesh_defaults import providers_by_name
 from meshgen.istio.mesh_proxy import CustomTag as ProxyTag
@@ -42,7 +42,7 @@ def tracing(mesh: Mesh, proxy: Proxy, *, server: bool) -> JsonObject | None:
     tags: Mapping[str, CustomTag | ProxyTag] = (settings.custom_tags or {}) if wanted.custom_tags is None else wanted.custom_tags
     wants_tags = settings.enable_istio_tags if wanted.enable_istio_tags is None else wanted.enable_istio_tags
     own = [] if wants_tags is False else _istio_tags(mesh, proxy)
-    block["custom_tags"] = [*own, *(tag for name in sorted(tags) if (tag := _tag(name, tags[name])) is not None)]
+    block["custom_tags"] = [*own, *(tag for name in sorted(tags) if (tag := _tag(name, tags[name], proxy)) is not None)]
     if wanted.disable_context_propagation and CONTEXT_PROPAGATION.holds_in(proxy.envoy_version):
         block["no_context_propagation"] = True
     return block | ({"spawn_upstream_span": True} if proxy.is_gateway or "skywalking" in (found or {}) else {})
@@ -92,14 +92,14 @@ def _first(proxy: Proxy, *names: str) -> str:
     return next((proxy.labels[name] for name in names if proxy.labels.get(name)), "")
 
 
-def _tag(name: str, tag: CustomTag | ProxyTag) -> JsonObject | None:
+def _tag(name: str, tag: CustomTag | ProxyTag, proxy: Proxy) -> JsonObject | None:
     if tag.literal is not None:
         return {"tag": name, "literal": {"value": tag.literal.value}}
     if tag.header is not None:
         return {"tag": name, "request_header": _named(tag.header.name, tag.header.default_value)}
     if tag.environment is not None:
         return {"tag": name, "environment": _named(tag.environment.name, tag.environment.default_value)}
-    if isinstance(tag, CustomTag) and tag.formatter is not None:
+    if isinstance(tag, CustomTag) and tag.formatter is not None and FORMATTER_TAGS.holds_in(proxy.envoy_version):
         return {"tag": name, "value": tag.formatter.value}
     return None
 

@@ -25,7 +25,7 @@ from meshgen.emit.envoy.mesh_limits import mesh_limits
 from meshgen.emit.envoy.patches import is_carried
 from meshgen.emit.envoy.sidecar_listeners import is_served
 from meshgen.emit.envoy.tracers import TRACERS, is_known
-from meshgen.emit.envoy.versions import CONTEXT_PROPAGATION
+from meshgen.emit.envoy.versions import CONTEXT_PROPAGATION, FORMATTER_TAGS
 from meshgen.istio.mesh_defaults import providers_by_name
 from meshgen.istio.object import IstioObject
 from meshgen.istio.struct import IstioStruct
@@ -181,3 +181,6 @@ def _telemetry(mesh: Mesh, view: ProxyView) -> Iterator[Diagnostic]:
                 yield _not_carried(found, "spec", "tracing", index, "providers")
             if entry.disable_context_propagation and not CONTEXT_PROPAGATION.holds_in(view.proxy.envoy_version):
                 yield _not_carried(found, "spec", "tracing", index, "disableContextPropagation")
+            formatted = any(tag.formatter is not None for tag in (entry.custom_tags or {}).values())
+            if formatted and not FORMATTER_TAGS.holds_in(view.proxy.envoy_version):
+                yield _not_carried(found, "spec", "tracing", index, "customTags")

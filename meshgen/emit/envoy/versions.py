@@ -43,6 +43,14 @@ CONTEXT_PROPAGATION: Final = Difference(
     after="no trace header is sent on",
 )
 
+FORMATTER_TAGS: Final = Difference(
+    since=EnvoyVersion(1, 37),
+    subject="a `formatter` of Telemetry's `customTags`",
+    before="the field is not known, so such a tag is left out",
+    after="the tag has the formatted value",
+    written="no tag",
+)
+
 OTEL_LOG_SERVICE: Final = Difference(
     since=EnvoyVersion(1, 37),
     subject="the collector of an `envoyOtelAls` provider",
@@ -59,6 +67,7 @@ BUDGET_INTERVAL: Final = Difference(
 )
 
 DIFFERENCES: Final = (
+    FORMATTER_TAGS,
     OTEL_LOG_SERVICE,
     Difference(
         since=EnvoyVersion(1, 37),
