@@ -123,8 +123,7 @@ class Access:
         issuers = self._target.issuers if self._target is not None else ()
         tried: list[tuple[Example, Decision]] = []
         for example in self._examples[0]:
-            base = replace(example.request, tls=self._tls)
-            request = caller.sends(base, issuers)
+            request = caller.sends(example.request, issuers)
             request = replace(request, source_ip=address) if address else request
             tried.append((example, trace(self._config, request)))
         let_in = [(example, decision) for example, decision in tried if decision.outcome not in _SHUT]
@@ -188,13 +187,6 @@ def policies_of(decision: Decision) -> Iterator[str]:
     """The policies that decided, as people name them; or how the connection ended."""
     decided = [step for step in decision.steps if step.stage == "rbac"]
     for step in decided[-1:]:
-        yield policy_name(step.reason) if step.source is not None or "`" in step.reason else step.reason
+        yield f"{step.source.namespace}/{step.source.name}" if step.source is not None else step.reason
     if not decided and decision.outcome is Outcome.CLOSED:
         yield "mTLS is required"
-
-
-def policy_name(reason: str) -> str:
-    """`shop/catalog-callers` of ``policy `ns[shop]-policy[catalog-callers]-rule[0]` matches (ALLOW)``."""
-    namespace, _, rest = reason.partition("ns[")[2].partition("]-policy[")
-    name = rest.partition("]-rule[")[0]
-    return f"{namespace}/{name}" if name else reason

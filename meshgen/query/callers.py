@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from meshgen.emit.envoy.traffic_policy import effective_policy
-from meshgen.mesh import Proxy, Role
+from meshgen.mesh import Proxy
 from meshgen.query.access import Access, Passage
 from meshgen.query.answer import Answer, Row
 from meshgen.query.scene import Door, Scene
@@ -63,31 +63,30 @@ class Entrance:
 
     def of(self, caller: Proxy) -> Passage:
         """What a workload may do here: its way out of its own proxy, then in at the door."""
-        way = _way_out(self.scene, caller, self.door)
-        if way:
-            return Passage(what="", by=(way,))
-        without = _why_plaintext(self.scene, caller, self.door)
+        known = _imports(self.scene, caller, self.door.service.host)
+        if not known and caller.is_gateway:
+            return Passage(what="", by=("no route leads there",))
+        if not known and self.scene.mesh.view(caller).outbound_mode == "REGISTRY_ONLY":
+            return Passage(what="", by=(_NOT_IMPORTED,))
+        without = _why_plaintext(self.scene, caller, self.door) if known else _NOT_IMPORTED
         if not without:
             return self.mutual.of(self.scene.identity(caller), caller.address)
         passage = self.plain.of("", caller.address)
         return replace(passage, by=(f"{without}, so it comes without mTLS", *passage.by))
 
 
-def _way_out(scene: Scene, caller: Proxy, door: Door) -> str:
-    """Why a caller's own proxy keeps it from the service; empty where it does not."""
-    host = door.service.host
-    if caller.role is not Role.SIDECAR:
-        return "" if scene.leads_to(caller, host) else "no route leads there"
-    view = scene.mesh.view(caller)
-    if view.outbound_mode == "REGISTRY_ONLY" and all(each.host != host for each in view.imported_services):
-        return "its Sidecar does not import the service"
-    return ""
+_NOT_IMPORTED = "its Sidecar does not import the service"
+
+
+def _imports(scene: Scene, caller: Proxy, host: str) -> bool:
+    """Whether the caller's proxy knows the service; a gateway knows what its routes name."""
+    if caller.is_gateway:
+        return scene.leads_to(caller, host)
+    return any(each.host == host for each in scene.mesh.view(caller).imported_services)
 
 
 def _why_plaintext(scene: Scene, caller: Proxy, door: Door) -> str:
-    """Why the caller's proxy presents no certificate: it does not know the service, or a rule forbids; empty where it does."""
-    if caller.role is Role.SIDECAR and all(each.host != door.service.host for each in scene.mesh.view(caller).imported_services):
-        return "its Sidecar does not import the service"
+    """What rule keeps a proxy that knows the service from presenting the workload's certificate; empty where none does."""
     rule = scene.mesh.destination_rule(door.service.host, caller, door.service.namespace)
     settings = effective_policy(rule.spec if rule else None, door.port.number, None).tls
     if rule is None or settings is None or settings.mode in (None, "ISTIO_MUTUAL"):

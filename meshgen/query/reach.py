@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from meshgen.emit.envoy.names import parse_outbound
 from meshgen.journey import Question, UnanswerableError
-from meshgen.mesh import Port, Proxy, Role, Service
+from meshgen.mesh import Port, Proxy, Service
 from meshgen.query.access import Passage
 from meshgen.query.answer import Answer, Row
 from meshgen.query.callers import Entrance, missed_note, row
@@ -25,7 +25,7 @@ def reach(scene: Scene, name: str) -> Answer:
     caller = scene.workload(name)
     ways: list[Entrance] = []
     rows = list(_rows(scene, caller, ways))
-    if caller.role is Role.SIDECAR and scene.mesh.view(caller).outbound_mode != "REGISTRY_ONLY":
+    if not caller.is_gateway and scene.mesh.view(caller).outbound_mode != "REGISTRY_ONLY":
         cells = {"service": ANY_HOST, "port": "any", "may": "everything", "by": "unknown hosts are let through (ALLOW_ANY)"}
         rows.append(Row(subject=ANY_HOST, cells=cells, edge=(caller.id, ANY_HOST, "everything")))
     return Answer(
@@ -57,7 +57,7 @@ def _rows(scene: Scene, caller: Proxy, ways: list[Entrance]) -> Iterator[Row]:
 def _seen(scene: Scene, caller: Proxy) -> Iterator[Service]:
     """The services that the caller's proxy knows; for a gateway those that its routes name."""
     for service in sorted(scene.mesh.view(caller).imported_services, key=scene.short):
-        if caller.role is Role.SIDECAR or scene.leads_to(caller, service.host):
+        if not caller.is_gateway or scene.leads_to(caller, service.host):
             yield service
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 
+from meshgen.journey.mermaid import escaped
 from meshgen.json import JsonObject, JsonValue
 from meshgen.query.answer import Answer, Row
 from meshgen.report.paint import Paint
@@ -68,8 +69,8 @@ def render_mermaid(answer: Answer) -> str:
 
 
 def _mermaid(text: str) -> str:
-    """Mermaid's quoted text takes entities, written with `#`."""
-    return "".join(each if each.isalnum() or each in " /.:-*_,(){}=" else f"#{ord(each)};" for each in printable(text))
+    """As in a sequence diagram; here a `|` would end an edge's label as well."""
+    return escaped(printable(text)).replace("|", "#124;")
 
 
 def render_dot(answer: Answer) -> str:

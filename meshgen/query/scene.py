@@ -15,7 +15,7 @@ from meshgen.istio.struct import IstioStruct
 from meshgen.journey import Journeys, UnanswerableError, source_line
 from meshgen.journey.names import find_proxy
 from meshgen.load.positions import locate
-from meshgen.mesh import Mesh, Port, Proxy, Role, Service
+from meshgen.mesh import Mesh, Port, Proxy, Service
 from meshgen.pipeline import Result
 from meshgen.trace import Capture, EnvoyConfig, Request
 from meshgen.trace.decision import Source
@@ -66,12 +66,12 @@ class Scene:
     @cached_property
     def sidecars(self) -> tuple[Proxy, ...]:
         """Those of workloads; proxies that differ in their names alone are one."""
-        return tuple(_distinct(proxy for proxy in self.proxies if proxy.role is Role.SIDECAR))
+        return tuple(_distinct(proxy for proxy in self.proxies if not proxy.is_gateway))
 
     @cached_property
     def gateways(self) -> tuple[Proxy, ...]:
         """Those at the edges."""
-        return tuple(_distinct(proxy for proxy in self.proxies if proxy.role is not Role.SIDECAR))
+        return tuple(_distinct(proxy for proxy in self.proxies if proxy.is_gateway))
 
     def identity(self, proxy: Proxy) -> str:
         """The SPIFFE identity without its scheme."""

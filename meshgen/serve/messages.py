@@ -11,7 +11,7 @@ from envoy.service.discovery.v3 import discovery_pb2
 from google.protobuf import any_pb2, duration_pb2, json_format, struct_pb2, wrappers_pb2  # noqa: F401 - types that are named
 from google.protobuf.descriptor_pool import Default
 
-from meshgen.json import JsonObject, JsonValue
+from meshgen.json import JsonValue
 from meshgen.serve.ordering import Request, Response
 from meshgen.serve.snapshots import TYPE_URLS, Kind, Resource, Served
 
@@ -147,9 +147,3 @@ def write_response(response: Response, encoder: Encoder, *, delta: bool) -> Mess
 def node_of(message: Message) -> str:
     """The id of the node that a first request comes from."""
     return str(message.node.id)
-
-
-def body_of(packed: Message) -> JsonObject:
-    """A packed resource as JSON in proto field names, for those who look at what was sent."""
-    found: JsonObject = json_format.MessageToDict(packed, preserving_proto_field_name=True)
-    return found
