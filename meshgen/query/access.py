@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from meshgen.diff.callers import ANYBODY, Caller
-from meshgen.diff.predicates import Example
-from meshgen.diff.targets import Target, classes_of
 from meshgen.json import JsonObject, JsonValue
+from meshgen.query.examples.callers import ANYBODY, Caller
+from meshgen.query.examples.predicates import Example
+from meshgen.query.examples.targets import Target, classes_of
 from meshgen.query.scene import Door, Scene
 from meshgen.trace import Decision, Outcome, trace
 from meshgen.trace.fields import message
@@ -64,7 +64,7 @@ class Access:
         """Operations that policies tell apart, callers that they name, and matchers without an example."""
         if self._target is None or not self._door.is_http:
             return (Example(self._door.request(tls=self._tls)),), (), 0
-        classes = classes_of(None, self._target)
+        classes = classes_of(self._target)
         operations = distinct(example for _, example in classes.callers) or (classes.requests[0],)
         return operations, tuple(dict.fromkeys(caller for caller, _ in classes.callers)), classes.missed
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from meshgen.diff.callers import ANYBODY, Caller
-from meshgen.diff.predicates import Example
-from meshgen.diff.targets import Target, classes_of
 from meshgen.emit.envoy.names import parse_outbound
 from meshgen.journey.question import OUTSIDE
 from meshgen.json import JsonObject
 from meshgen.mesh import Proxy
 from meshgen.query.access import distinct, need_of, policies_of, what_of
 from meshgen.query.answer import Answer, Row
+from meshgen.query.examples.callers import ANYBODY, Caller
+from meshgen.query.examples.predicates import Example
+from meshgen.query.examples.targets import Target, classes_of
 from meshgen.query.scene import Scene
 from meshgen.trace import Capture, Decision, EnvoyConfig, Outcome, Request, trace
 from meshgen.trace.config import network_filters
@@ -44,7 +44,7 @@ def _rows(scene: Scene, gateway: Proxy) -> Iterator[Row]:
 
 def _of_host(scene: Scene, config: EnvoyConfig, target: Target) -> Iterator[Row]:
     """A virtual host: for anyone, and with each token or address that a policy names and that opens more."""
-    classes = classes_of(None, target)
+    classes = classes_of(target)
     examples = distinct((*classes.requests, *(each for _, each in classes.callers)))
     bare = (replace(each, workload="", principal="") for each, _ in classes.callers)
     seen: set[tuple[str, ...]] = set()

@@ -9,7 +9,6 @@ from functools import cached_property
 import orjson
 
 from meshgen.diagnostics import Origin, did_you_mean
-from meshgen.diff.targets import Target, targets_of
 from meshgen.istio.object import IstioObject
 from meshgen.istio.struct import IstioStruct
 from meshgen.journey import Journeys, UnanswerableError, source_line
@@ -17,6 +16,7 @@ from meshgen.journey.names import find_proxy
 from meshgen.load.positions import locate
 from meshgen.mesh import Mesh, Port, Proxy, Service
 from meshgen.pipeline import Result
+from meshgen.query.examples.targets import Target, targets_of
 from meshgen.trace import Capture, EnvoyConfig, Request
 from meshgen.trace.decision import Source
 from meshgen.values import Protocol
@@ -84,7 +84,7 @@ class Scene:
     def targets(self, proxy: Proxy) -> tuple[Target, ...]:
         """The virtual hosts behind the proxy's filter chains."""
         if proxy.id not in self._targets:
-            self._targets[proxy.id] = tuple(targets_of(self.config(proxy), proxy.name).values())
+            self._targets[proxy.id] = targets_of(self.config(proxy), proxy.name)
         return self._targets[proxy.id]
 
     def leads_to(self, proxy: Proxy, host: str) -> bool:

@@ -211,7 +211,7 @@ def _connections(configs: Configs, sides: tuple[JsonObject | None, JsonObject | 
         return
     listener = listeners[-1]
     socket = message(listener, "address", "socket_address")
-    capture = _capture(listener)
+    capture = capture_of(listener)
     own = ANY_PORT if capture is Capture.INBOUND else integer(socket, "port_value")
     named = [port for chain in chains for port in sorted(_ports_in(chain.get("filters")))] if own == ANY_PORT else []
     ports = list(dict.fromkeys([*(integer(each, "destination_port") or own for each in matches), own, *named]))
@@ -257,7 +257,8 @@ def _telling_chains(configs: Configs, sides: tuple[JsonObject | None, JsonObject
     return [*found, *(each for each in before if kept.get(string(each, "name")) != each)]
 
 
-def _capture(listener: JsonObject) -> Capture:
+def capture_of(listener: JsonObject) -> Capture:
+    """How connections come to a listener."""
     if string(listener, "traffic_direction") == "INBOUND":
         restores = restores_destination(listener)
         return Capture.INBOUND if restores else Capture.NONE

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import product
 
-from meshgen.diff.witness import describe, text_for
+from meshgen.diff.classes.matchers import describe
 from meshgen.json import JsonObject, JsonValue
+from meshgen.query.examples.texts import text_for
 from meshgen.trace import Request
 from meshgen.trace.fields import integer, message, messages, string
 

@@ -6,12 +6,13 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
-from meshgen.diff.callers import ANYBODY, Caller, callers_of
+from meshgen.diff.classes.places import capture_of
 from meshgen.diff.content import content
-from meshgen.diff.predicates import Example, example_of_route, examples_of_permission
 from meshgen.json import JsonObject
+from meshgen.query.examples.callers import ANYBODY, Caller, callers_of
+from meshgen.query.examples.predicates import Example, example_of_route, examples_of_permission
 from meshgen.trace import Capture, EnvoyConfig, Request
-from meshgen.trace.config import HTTP_CONNECTION_MANAGER, network_filters, restores_destination
+from meshgen.trace.config import HTTP_CONNECTION_MANAGER, network_filters
 from meshgen.trace.fields import boolean, integer, message, messages, string, strings, typed_config
 
 _RBAC = "envoy.extensions.filters.http.rbac.v3.RBAC"
@@ -19,14 +20,13 @@ ANY_PORT = 1  # stands for the ports of a workload that no chain names; 15006 it
 _MOST_OF_A_POLICY = 32  # examples of one access rule: alternatives multiply
 _METHODS = ("GET", "POST", "PUT", "DELETE", "PATCH", "HEAD")
 _PATHS = ("/", "/other", "/any/other")
-Key = tuple[str, ...]
+_Place = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
     """One virtual host behind one filter chain of one listener, seen from a client."""
 
-    key: Key  # the same before and after a change
     host: str  # that clients ask for
     inbound: bool
     base: Request  # a request that gets there, if nothing else is asked for
@@ -34,32 +34,23 @@ class Target:
     routes: tuple[JsonObject, ...] = field(compare=False)
     policies: tuple[JsonObject, ...] = field(compare=False)  # RBAC policies in force
     issuers: tuple[str, ...] = ()  # whose tokens are verified
-    leader: str = ""  # the first host of a virtual host with several, on the others
-
-    def same_as(self, other: Target) -> bool:
-        """Whether no request to it can end differently."""
-        return self.parts == other.parts
-
-    def is_led_like(self, other: Target) -> bool:
-        """Whether on both sides the same first host of the virtual host speaks for this one."""
-        return self.leader == other.leader != ""
 
 
-def targets_of(config: EnvoyConfig, workload: str) -> dict[Key, Target]:
-    """The HTTP targets of a proxy, by key; `workload` is what inbound requests ask for."""
-    found: dict[Key, Target] = {}
+def targets_of(config: EnvoyConfig, workload: str) -> tuple[Target, ...]:
+    """The HTTP targets of a proxy, each place once; `workload` is what inbound requests ask for."""
+    found: dict[_Place, Target] = {}
     for listener in config.listeners.values():
         for chain in (*messages(listener, "filter_chains"), message(listener, "default_filter_chain")):
             manager = next((each for _, kind, each in network_filters(chain) if kind == HTTP_CONNECTION_MANAGER), None)
             if manager is not None:
-                for target in _targets(config, listener, chain, manager, workload):
-                    found.setdefault(target.key, target)
-    return found
+                for place, target in _targets(config, listener, chain, manager, workload):
+                    found.setdefault(place, target)
+    return tuple(found.values())
 
 
 def _targets(
     config: EnvoyConfig, listener: JsonObject, chain: JsonObject, manager: JsonObject, workload: str
-) -> Iterator[Target]:
+) -> Iterator[tuple[_Place, Target]]:
     routing = message(manager, "route_config")
     if not routing:
         routing = config.routes.get(string(message(manager, "rds"), "route_config_name"), {})
@@ -72,7 +63,6 @@ def _targets(
             continue  # istiod's placeholder for a table without hosts: 404, as without it
         name = _host_name(host, routing)
         target = Target(
-            key=(*place, "" if inbound else name),
             host=name,
             inbound=inbound,
             base=ANYBODY.sends(_request(connection, host, chain, workload if inbound else ""), ()),
@@ -81,9 +71,9 @@ def _targets(
             policies=tuple(_policies(manager)),
             issuers=tuple(_issuers(manager)),
         )
-        yield target
+        yield (*place, "" if inbound else name), target
         if not inbound and connection.capture is Capture.NONE:
-            yield from _others(target, strings(host, "domains"))
+            yield from (((*place, other.host), other) for other in _others(target, strings(host, "domains")))
 
 
 def _others(first: Target, domains: Iterable[str]) -> Iterator[Target]:
@@ -92,27 +82,19 @@ def _others(first: Target, domains: Iterable[str]) -> Iterator[Target]:
         if name not in ("*", first.host):
             sni = _concrete(name) if first.base.sni else first.base.sni
             base = replace(first.base, host=_concrete(name), sni=sni)
-            yield replace(first, key=(*first.key[:-1], name), host=name, base=base, leader=first.host)
+            yield replace(first, host=name, base=base)
 
 
 def _connection(listener: JsonObject, chain: JsonObject) -> Request:
     """How a client reaches the filter chain: the port, whether it was captured, and what TLS it speaks."""
     match, socket = message(chain, "filter_chain_match"), message(listener, "address", "socket_address")
     port = integer(match, "destination_port") or integer(socket, "port_value")
-    capture = _capture(listener)
+    capture = capture_of(listener)
     if capture is Capture.INBOUND and "destination_port" not in match:
         port = ANY_PORT
     bound = string(socket, "address")
     address = None if bound in ("", "0.0.0.0", "::") else bound  # noqa: S104 - what a listener is bound to
     return Request(port=port, capture=capture, address=address, tls=_tls(chain))
-
-
-def _capture(listener: JsonObject) -> Capture:
-    if string(listener, "traffic_direction") == "INBOUND":
-        restores = restores_destination(listener)
-        return Capture.INBOUND if restores else Capture.NONE
-    captured = boolean(listener, "use_original_dst") or not boolean(listener, "bind_to_port", default=True)
-    return Capture.OUTBOUND if captured else Capture.NONE
 
 
 def _tls(chain: JsonObject) -> str:
@@ -185,20 +167,18 @@ def _issuers(manager: JsonObject) -> Iterator[str]:
 
 @dataclass(slots=True)
 class Classes:
-    """The classes of requests to a target that either side of a change tells apart."""
+    """The classes of requests to a target that are told apart there."""
 
     requests: list[Example] = field(default_factory=list)  # the first has no condition
     callers: list[tuple[Caller, Example]] = field(default_factory=list)
     missed: int = 0  # matchers for which no example was found
 
 
-def classes_of(before: Target | None, after: Target | None) -> Classes:
-    """Examples from the predicates of both sides, each once."""
-    sides = [side for side in (after, before) if side is not None]
+def classes_of(target: Target) -> Classes:
+    """Examples from the predicates of its routes and policies, each once."""
     found = Classes()
-    routes = _once(route for side in sides for route in side.routes)
-    policies = _once(policy for side in sides for policy in side.policies)
-    base = _unnamed(Example(sides[0].base), routes, policies)
+    routes, policies = _once(target.routes), _once(target.policies)
+    base = _unnamed(Example(target.base), routes, policies)
     found.requests = [base]
     for route in routes:
         _note(found, example_of_route(base, message(route, "match")))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from meshgen.json import JsonObject
-from meshgen.trace.fields import boolean, message, string
+from meshgen.trace.fields import message, string
 from meshgen.trace.match import full_match, why_not_string
 
 _CLASSES = {"d": "1", "w": "a", "s": " ", "D": "a", "W": "-", "S": "a", "b": "", "B": "", "A": "", "z": ""}
@@ -16,15 +16,6 @@ def text_for(matcher: JsonObject) -> str | None:
         return text_for_regex(string(message(matcher, "safe_regex"), "regex"))
     found = next((string(matcher, kind) for kind in ("exact", "prefix", "suffix", "contains") if kind in matcher), None)
     return found if found is not None and why_not_string(matcher, found) is None else None
-
-
-def describe(matcher: JsonObject) -> str:
-    """What a `StringMatcher` takes, as people write it: `internal`, `int*`, `*nal`, `~ int(ernal)?`."""
-    if "safe_regex" in matcher:
-        return f"~ {string(message(matcher, 'safe_regex'), 'regex')}"
-    forms = {"exact": "{}", "prefix": "{}*", "suffix": "*{}", "contains": "*{}*"}
-    text = next((form.format(string(matcher, kind)) for kind, form in forms.items() if kind in matcher), "?")
-    return f"{text} (in any case)" if boolean(matcher, "ignore_case") else text
 
 
 def text_for_regex(pattern: str) -> str | None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from meshgen.diff.witness import describe, text_for, text_for_regex
+from meshgen.diff.classes.matchers import describe
 from meshgen.json import JsonObject
+from meshgen.query.examples.texts import text_for, text_for_regex
 from meshgen.trace import Request
 from meshgen.trace.fields import boolean, message, messages, string
 
