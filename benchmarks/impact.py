@@ -6,17 +6,15 @@ requests, against `meshgen compile` of one of them. Processor time, so that a bu
 
 from __future__ import annotations
 
-import argparse
 import shlex
 import sys
 import tempfile
 from pathlib import Path
 
 from measure import Contender, Run, interleave, median, ratio
-from page import Row, table, with_section
+from page import Row, keep_part, table
 from workload import write_project
 
-PAGE = Path(__file__).resolve().parent.parent / "docs" / "benchmarks.md"
 TITLE = "Impact"
 SERVICES = 1000
 EDITS = {
@@ -70,18 +68,11 @@ def section(found: list[Row], rounds: int) -> str:
     return "\n".join((text, "", table(("what", "ratio", "goal", "", "time"), [row.cells for row in found])))
 
 
-def main() -> int:
-    """Measure, print, and keep the result."""
-    arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--rounds", type=int, default=5)
-    given = arguments.parse_args()
+def part(rounds: int) -> str:
+    """The part of the page, measured."""
     with tempfile.TemporaryDirectory(prefix="meshgen-bench-") as scratch:
-        runs = interleave(contenders(Path(scratch)), given.rounds, capture=True)
-    part = section(rows(runs), given.rounds)
-    print(part)
-    PAGE.write_text(with_section(PAGE.read_text(), TITLE, part))
-    return 0
+        return section(rows(interleave(contenders(Path(scratch)), rounds, capture=True)), rounds)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(keep_part(__doc__ or "", TITLE, part))

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import argparse
 import datetime as dt
 import os
 import platform
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
 from helm import helm_version
+
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "benchmarks.md"
 
 Stages: TypeAlias = dict[str, dict[int, tuple[float, float]]]
 """Stage → services → its seconds and those of all stages."""
@@ -75,6 +79,16 @@ def with_kept(text: str, old: str) -> str:
         if f"\n## {title}\n" not in text:
             text = with_section(text, title, body)
     return text
+
+
+def keep_part(about: str, title: str, part: Callable[[int], str]) -> int:
+    """What a benchmark that is run alone does: measure over `--rounds`, print its part of the page, and keep it there."""
+    arguments = argparse.ArgumentParser(description=about)
+    arguments.add_argument("--rounds", type=int, default=5)
+    text = part(arguments.parse_args().rounds)
+    print(text)
+    PAGE.write_text(with_section(PAGE.read_text(), title, text))
+    return 0
 
 
 def snapshots_section(rows: list[Row], rounds: int) -> str:

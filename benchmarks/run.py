@@ -21,12 +21,11 @@ import orjson
 import yaml_rs
 from helm import find_helm
 from measure import Contender, Run, interleave, median, ratio, run, seconds
-from page import SNAPSHOTS, Row, Stages, page, snapshots_section, with_kept, with_section
+from page import PAGE, SNAPSHOTS, Row, Stages, page, snapshots_section, with_kept, with_section
 from workload import write_chart, write_project, write_proxies
 
 HERE = Path(__file__).resolve().parent
 STOREFRONT = HERE.parent / "examples" / "storefront"
-PAGE = HERE.parent / "docs" / "benchmarks.md"
 
 PYTHON = sys.executable
 SCRIPT = Path(PYTHON).with_name("meshgen")

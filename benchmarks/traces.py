@@ -6,21 +6,19 @@ a request for every host goes to its gateway in turn. The ratio says what the ot
 
 from __future__ import annotations
 
-import argparse
 import sys
 import tempfile
 import time
 from pathlib import Path
 
 from measure import median, ratio
-from page import Row, table, with_section
+from page import Row, keep_part, table
 
 from meshgen.journey import Journeys, Question
 from meshgen.load.load import Options
 from meshgen.pipeline import Result, compile_project
 from meshgen.trace import EnvoyConfig, Outcome, Request, trace
 
-PAGE = Path(__file__).resolve().parent.parent / "docs" / "benchmarks.md"
 TITLE = "Traces"
 REQUESTS = 2000
 
@@ -144,16 +142,5 @@ def section(rows: list[Row], rounds: int) -> str:
     return "\n".join((text, "", table(("what", "figure", "goal", "", "rate"), [row.cells for row in rows])))
 
 
-def main() -> int:
-    """Measure, print, and keep the result."""
-    arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--rounds", type=int, default=5)
-    given = arguments.parse_args()
-    part = section(measure(given.rounds), given.rounds)
-    print(part)
-    PAGE.write_text(with_section(PAGE.read_text(), TITLE, part))
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(keep_part(__doc__ or "", TITLE, lambda rounds: section(measure(rounds), rounds)))

@@ -6,14 +6,13 @@ costs beside the journey that it asks for.
 
 from __future__ import annotations
 
-import argparse
 import sys
 import tempfile
 import time
 from pathlib import Path
 
 from measure import median, ratio
-from page import Row, table, with_section
+from page import Row, keep_part, table
 
 from meshgen.journey import Journeys
 from meshgen.load.load import Options
@@ -21,7 +20,6 @@ from meshgen.pipeline import Result, compile_project
 from meshgen.traffic_tests.cases import cases_of
 from meshgen.traffic_tests.run import run
 
-PAGE = Path(__file__).resolve().parent.parent / "docs" / "benchmarks.md"
 TITLE = "Tests of traffic"
 SERVICES = 100
 
@@ -109,16 +107,5 @@ def section(rows: list[Row], rounds: int) -> str:
     return "\n".join((about, "", table(("what", "figure", "goal", "", "note"), [row.cells for row in rows]), ""))
 
 
-def main() -> int:
-    """Measure, print, and keep the result."""
-    arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--rounds", type=int, default=5)
-    given = arguments.parse_args()
-    part = section(measure(given.rounds), given.rounds)
-    print(part)
-    PAGE.write_text(with_section(PAGE.read_text(), TITLE, part))
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(keep_part(__doc__ or "", TITLE, lambda rounds: section(measure(rounds), rounds)))

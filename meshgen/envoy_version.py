@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
-import re
-from typing import Final, NamedTuple
+from typing import Final
 
 from meshgen.istio.versions import IstioVersion
+from meshgen.values import Release, parse_release
 
 
-class EnvoyVersion(NamedTuple):
-    """One release, comparable: `proxy.envoy_version >= EnvoyVersion(1, 38)`. The patch is 0 where nobody named one."""
+class EnvoyVersion(Release):
+    """One release of Envoy."""
 
-    major: int
-    minor: int
-    patch: int = 0
-
-    def __str__(self) -> str:
-        """As Envoy writes it: `1.40.0`."""
-        return f"{self.major}.{self.minor}.{self.patch}"
-
-    @property
-    def release(self) -> str:
-        """Without the patch, which neither fields nor behaviour hang on here: `1.40`."""
-        return f"{self.major}.{self.minor}"
+    __slots__ = ()
 
 
 OLDEST_ENVOY: Final = EnvoyVersion(1, 36)
@@ -36,9 +25,7 @@ _MINORS_APART: Final = 8
 
 def parse_envoy_version(text: str) -> EnvoyVersion | None:
     """A release as `1.39` or `1.39.3`; None where it is no version."""
-    if not re.fullmatch(r"[0-9]{1,6}\.[0-9]{1,6}(\.[0-9]{1,6})?", text, re.ASCII):
-        return None
-    return EnvoyVersion(*(int(part) for part in text.split(".")))
+    return parse_release(EnvoyVersion, text)
 
 
 def nearest_envoy(version: EnvoyVersion) -> EnvoyVersion:

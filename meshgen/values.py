@@ -8,6 +8,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from enum import StrEnum
+from typing import NamedTuple, TypeVar
 
 SECOND = 1_000_000_000
 """In the nanoseconds that durations are counted in."""
@@ -158,3 +159,31 @@ def is_ip(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+# --- releases -------------------------------------------------------------------------------------------------------
+class Release(NamedTuple):
+    """One release of a program, comparable: `target >= IstioVersion(1, 30)`. The patch is 0 where nobody named one."""
+
+    major: int
+    minor: int
+    patch: int = 0
+
+    def __str__(self) -> str:
+        """As the programs write it: `1.31.0`."""
+        return f"{self.major}.{self.minor}.{self.patch}"
+
+    @property
+    def release(self) -> str:
+        """Without the patch, on which neither fields nor behaviour hang here: `1.31`."""
+        return f"{self.major}.{self.minor}"
+
+
+R = TypeVar("R", bound=Release)
+
+
+def parse_release(kind: type[R], text: str) -> R | None:
+    """A release as `1.31` or `1.31.2`; None where it is no version."""
+    if not re.fullmatch(r"[0-9]{1,6}\.[0-9]{1,6}(\.[0-9]{1,6})?", text, re.ASCII):
+        return None
+    return kind(*(int(part) for part in text.split(".")))

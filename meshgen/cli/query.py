@@ -76,14 +76,7 @@ def command(**options: Any) -> None:  # noqa: ANN401 - click's own way to hand o
     from meshgen.query.scene import Scene
 
     as_json = options["as_json"] or options["form"] == "json"
-    wanted = Wanted(
-        sources=options["sources"],
-        directory=options["directory"],
-        environment=options["environment"],
-        cluster=options["cluster"],
-        python=not options["no_python"],
-        instead="-f",
-    )
+    wanted = Wanted.of(options)
     try:
         asked = None if options["assertions"] else read_question(options["words"])
         result = wanted.compile_one()

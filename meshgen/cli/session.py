@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -124,6 +124,18 @@ class Wanted:
     python: bool = True
     instead: str = ""  # what this verb takes in place of a project
     beside: tuple[str, ...] = ()  # paths from the project's directory that are read as well
+
+    @classmethod
+    def of(cls, options: Mapping[str, Any]) -> Wanted:
+        """What the options of a verb name that takes `-f SOURCES` in place of a project."""
+        return cls(
+            sources=options["sources"],
+            directory=options["directory"],
+            environment=options["environment"],
+            cluster=options["cluster"],
+            python=not options["no_python"],
+            instead="-f",
+        )
 
     def compile_one(self) -> Result:
         """The project's result; of several clusters that of the one that is named."""

@@ -122,14 +122,7 @@ def _journeys(options: dict[str, Any], session: Session) -> tuple[Journeys, Resu
             message = "a trace goes through sources (`--sources`) or through what Envoys have, not through both"
             raise click.UsageError(message)
         return Journeys.over(read_records(options["dumps"], options["admin"])), None
-    wanted = Wanted(
-        sources=options["sources"],
-        directory=options["directory"],
-        environment=options["environment"],
-        cluster=options["cluster"],
-        python=not options["no_python"],
-        instead="-f",
-    )
+    wanted = Wanted.of(options)
     result = wanted.compile_one()
     if result.failed:
         session.give_up((result,))

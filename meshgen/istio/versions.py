@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-import re
-from typing import Final, NamedTuple
+from typing import Final
+
+from meshgen.values import Release, parse_release
 
 
-class IstioVersion(NamedTuple):
-    """One release, comparable: `target >= IstioVersion(1, 30)`. The patch is 0 where nobody named one."""
+class IstioVersion(Release):
+    """One release of Istio."""
 
-    major: int
-    minor: int
-    patch: int = 0
-
-    def __str__(self) -> str:
-        """As istiod and a proxy's metadata write it: `1.31.0`."""
-        return f"{self.major}.{self.minor}.{self.patch}"
-
-    @property
-    def release(self) -> str:
-        """Without the patch, which neither kinds nor fields come with: `1.31`."""
-        return f"{self.major}.{self.minor}"
+    __slots__ = ()
 
 
 OLDEST: Final = IstioVersion(1, 24)
@@ -35,9 +25,7 @@ DEFAULT_TARGET: Final = NEWEST
 
 def parse_version(text: str) -> IstioVersion | None:
     """A release as `1.31` or `1.31.2`; None where it is no version."""
-    if not re.fullmatch(r"[0-9]{1,6}\.[0-9]{1,6}(\.[0-9]{1,6})?", text, re.ASCII):
-        return None
-    return IstioVersion(*(int(part) for part in text.split(".")))
+    return parse_release(IstioVersion, text)
 
 
 def is_known(version: IstioVersion) -> bool:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
-from meshgen.diff.classes.places import capture_of
+from meshgen.diff.classes.places import capture_of, concrete
 from meshgen.diff.content import content
 from meshgen.json import JsonObject
 from meshgen.query.examples.callers import ANYBODY, Caller, callers_of
@@ -80,8 +80,8 @@ def _others(first: Target, domains: Iterable[str]) -> Iterator[Target]:
     """A gateway's virtual host once more for each of its other hosts; those of a sidecar's are other names of one service."""
     for name in dict.fromkeys(re.sub(r":(\d+|\*)$", "", domain) for domain in domains):
         if name not in ("*", first.host):
-            sni = _concrete(name) if first.base.sni else first.base.sni
-            base = replace(first.base, host=_concrete(name), sni=sni)
+            sni = concrete(name) if first.base.sni else first.base.sni
+            base = replace(first.base, host=concrete(name), sni=sni)
             yield replace(first, host=name, base=base)
 
 
@@ -118,8 +118,8 @@ def _host_name(host: JsonObject, routing: JsonObject) -> str:
 
 
 def _request(connection: Request, host: JsonObject, chain: JsonObject, workload: str) -> Request:
-    domain = workload or _concrete(next(iter(strings(host, "domains")), "*"))
-    sni = _concrete(_server_names(chain)[0]) if _server_names(chain) else None
+    domain = workload or concrete(next(iter(strings(host, "domains")), "*"))
+    sni = concrete(_server_names(chain)[0]) if _server_names(chain) else None
     return Request(
         host=domain,
         port=connection.port,
@@ -128,13 +128,6 @@ def _request(connection: Request, host: JsonObject, chain: JsonObject, workload:
         tls=connection.tls,
         sni=sni if connection.tls != "none" else None,
     )
-
-
-def _concrete(domain: str) -> str:
-    """A host that a domain of a virtual host stands for."""
-    if domain == "*":
-        return "anything.example"
-    return f"any{domain[1:]}" if domain.startswith("*") else domain.replace("*", "any")
 
 
 def _clusters(config: EnvoyConfig, host: JsonObject) -> Iterator[JsonObject]:
