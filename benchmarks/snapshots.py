@@ -45,7 +45,7 @@ def fresh(result: Result) -> Mesh:
 
 def chosen(result: Result) -> tuple[Proxy, Proxy, list[Proxy]]:
     """The gateway, the scoped sidecar, and an unscoped one of each namespace but two of the first."""
-    gateway = next(proxy for proxy in result.proxies if proxy.role is Role.GATEWAY)
+    gateway = next(proxy for proxy in result.proxies if proxy.is_gateway)
     sidecars = [proxy for proxy in result.proxies if proxy.role is Role.SIDECAR]
     scoped = next(proxy for proxy in sidecars if proxy.name.startswith(SCOPED))
     rest = [proxy for proxy in sidecars if proxy is not scoped]

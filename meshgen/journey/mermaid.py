@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from meshgen.journey.cluster_names import cluster_words, short_cluster
+from meshgen.journey.cluster_names import short_cluster
 from meshgen.journey.follow import Hop, Journey
-from meshgen.journey.words import Locate, answer, retry_words, source_words, status_of, tls_words
+from meshgen.journey.words import Locate, answer, limits, source_words, status_of, tls_words
 from meshgen.trace import Decision, Outcome
-from meshgen.values import format_duration
 
 # What a text may hold as it is; Mermaid gives `#`, `;`, quotes and brackets meanings of their own, and an entity is safe.
 _UNSAFE = re.compile(r"[^\w ./:,()=+*?&@|-]")
@@ -76,9 +75,4 @@ def _notes(hop: Hop, locate: Locate | None) -> Iterator[str]:
 def _limits(decision: Decision) -> Iterator[str]:
     if len(decision.weights) > 1:
         yield "shares: " + ", ".join(f"{each.share * 100:.4g}% {short_cluster(each.cluster)}" for each in decision.weights)
-    if decision.timeout:
-        yield f"timeout {format_duration(decision.timeout)}"
-    if decision.retry is not None and decision.retry.attempts:
-        yield retry_words(decision)
-    for mirror in decision.mirrors:
-        yield f"copies {mirror.percent:.4g}% to {cluster_words(mirror.cluster)}"
+    yield from limits(decision)

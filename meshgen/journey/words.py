@@ -115,16 +115,21 @@ def details(decision: Decision) -> Iterator[str]:
         yield f"sends {decision.method} {decision.path}{host}, {tls_words(decision)}"
     elif decision.cluster and decision.outcome in (Outcome.ROUTED, Outcome.NEEDS_ANSWER):
         yield f"sends the connection on, {tls_words(decision)}"
+    yield from limits(decision)
+    for name in decision.opaque:
+        yield f"{name} may change this; it is not simulated"
+    for prefix, verdict in decision.shadow:
+        yield f"dry run {prefix.rstrip('_')}: {verdict}" if prefix else f"dry run: {verdict}"
+
+
+def limits(decision: Decision) -> Iterator[str]:
+    """Within what time, with which further tries, and what is copied on the way."""
     if decision.timeout:
         yield f"timeout {format_duration(decision.timeout)}"
     if decision.retry is not None and decision.retry.attempts:
         yield retry_words(decision)
     for mirror in decision.mirrors:
         yield f"copies {mirror.percent:.4g}% to {cluster_words(mirror.cluster)}"
-    for name in decision.opaque:
-        yield f"{name} may change this; it is not simulated"
-    for prefix, verdict in decision.shadow:
-        yield f"dry run {prefix.rstrip('_')}: {verdict}" if prefix else f"dry run: {verdict}"
 
 
 def tls_words(decision: Decision) -> str:

@@ -25,7 +25,6 @@ class Role(StrEnum):
     EGRESS = "egress"
     EAST_WEST = "eastWest"
     EDGE = "edge"
-    GATEWAY = INGRESS  # an alias: what just serves Gateways
 
 
 class Capture(StrEnum):

@@ -4,25 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from meshgen.emit.envoy.names import PASSTHROUGH
 from meshgen.journey import Hop, Journeys, Question, UnanswerableError
 from meshgen.mesh import Role
 from meshgen.trace import Capture, Request, trace
 
 STRANGER = "10.255.255.1"
 """The address of a caller that names none."""
-
-
-def follow_through(journeys: Journeys, hops: tuple[Hop, ...], asked: str | None) -> tuple[Hop, ...]:
-    """The hops, and the server's where a sidecar lets a request pass to a Service of the mesh that it does not know.
-
-    The caller's sidecar leaves it as it is, and the server's gets it in plaintext.
-    """
-    last = hops[-1]
-    if last.decision.cluster != PASSTHROUGH or not journeys.mesh.services_of(asked or ""):
-        return hops
-    server = _server(journeys, last.request, asked, last.proxy.address or STRANGER)
-    return hops if server is None else (*hops, server)
 
 
 def ask_plaintext(journeys: Journeys, question: Question, asked: str | None) -> tuple[Hop, ...]:

@@ -14,7 +14,7 @@ from meshgen.journey import Hop, Journeys, UnanswerableError
 from meshgen.pipeline import Result
 from meshgen.traffic_tests.cases import Case, cases_of
 from meshgen.traffic_tests.compare import Comparison, Mismatch, compare
-from meshgen.traffic_tests.plaintext import ask_plaintext, follow_through
+from meshgen.traffic_tests.plaintext import ask_plaintext
 from meshgen.traffic_tests.seen import Seen, seen_by_simulator
 
 
@@ -146,6 +146,6 @@ def _asked(case: Case, journeys: Journeys) -> tuple[Case, tuple[Hop, ...]]:
     try:
         if case.sender.plaintext:
             return case, ask_plaintext(journeys, case.question, case.asked)
-        return case, follow_through(journeys, journeys.ask(case.question), case.asked)
+        return case, journeys.ask(case.question)
     except UnanswerableError as error:
         return replace(case, problem=CANNOT_BE_ASKED.at(case.origin, str(error))), ()

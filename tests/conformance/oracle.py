@@ -126,7 +126,7 @@ def _proxy(entry: dict[str, Any], facts: CoreFacts) -> Proxy:
     return Proxy(
         name=entry["name"],
         namespace=entry["namespace"],
-        role=Role.SIDECAR if entry["type"] == "sidecar" else Role.GATEWAY,
+        role=Role.SIDECAR if entry["type"] == "sidecar" else Role.INGRESS,
         labels=labels,
         address=address,
         locality=labels.get("istio-locality", "").replace(".", "/"),

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from oracle import PROXIES, linked, load_recorded
 
-from meshgen.mesh import Mesh, Proxy, ProxyView, Resolution, Role
+from meshgen.mesh import Mesh, Proxy, ProxyView, Resolution
 from meshgen.values import Protocol
 
 each_proxy = pytest.mark.parametrize(("case", "name"), PROXIES)
@@ -41,7 +41,7 @@ def test_the_view_and_destination_rules_give_the_recorded_outbound_clusters(case
 def test_inbound_services_give_the_recorded_inbound_clusters(case: str, name: str):
     _, proxy, view = linked(case, name)
     recorded = _recorded_clusters(case, name, "inbound")
-    if proxy.role is Role.GATEWAY:
+    if proxy.is_gateway:
         assert recorded == set()
         return
     ingress = view.sidecar.spec.ingress if view.sidecar else None
@@ -92,7 +92,7 @@ def test_every_recorded_virtual_host_of_a_sidecar_is_in_scope(case: str, name: s
     seen = {host.rpartition(":")[0] for host in recorded if ":" in host and not host.startswith(("inbound|", "blackhole:"))}
     known = {s.host for scope in view.scopes for s in scope.services}
     known |= {h.lower() for scope in view.scopes for v in scope.virtual_services for h in v.spec.hosts or ()}
-    if proxy.role is Role.GATEWAY:
+    if proxy.is_gateway:
         known = {host for gateway in view.gateways for server in gateway.spec.servers or () for host in server.hosts}
         known = {host.rpartition("/")[2] for host in known}
         seen = {host for host in seen if not any(host == k or (k.startswith("*") and host.endswith(k[1:])) for k in known)}

@@ -12,7 +12,7 @@ from typing import Any
 from meshes import bootstrap
 
 from meshgen.load.load import Options
-from meshgen.mesh import Capture, Proxy, Role
+from meshgen.mesh import Capture, Proxy
 from meshgen.pipeline import Result, compile_project
 
 BOOK = Path(__file__).parents[2] / "examples/book"
@@ -40,7 +40,7 @@ def lesson(chapter: str, folder: Path, here: Mapping[str, str]) -> Result:
 def proxy_of(result: Result, name: str, address: str = "127.0.0.2") -> Proxy:
     """A proxy of the chapter, a sidecar with sockets on a loopback address."""
     found = next(proxy for proxy in result.proxies if proxy.id == name)
-    return found if found.role is Role.GATEWAY else replace(found, capture=Capture.LOOPBACK, address=address)
+    return found if found.is_gateway else replace(found, capture=Capture.LOOPBACK, address=address)
 
 
 def on_loopback(result: Result, name: str, certificates: Path | str = "/nowhere", address: str = "127.0.0.2") -> Any:  # noqa: ANN401 (JSON)

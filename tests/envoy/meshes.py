@@ -70,7 +70,7 @@ def sidecar(name: str, address: str = "127.0.0.2", **labels: str) -> Proxy:
 
 def gateway(name: str = "edge") -> Proxy:
     """A gateway of namespace `shop`, picked by `istio: <name>`."""
-    return Proxy(name=name, namespace="shop", role=Role.GATEWAY, labels={"istio": name}, address="127.0.0.1")
+    return Proxy(name=name, namespace="shop", role=Role.INGRESS, labels={"istio": name}, address="127.0.0.1")
 
 
 def options(certificates: Path | str = "/nowhere") -> BootstrapOptions:

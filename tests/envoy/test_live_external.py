@@ -189,7 +189,7 @@ def way(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Way]:
         secure = stack.enter_context(EchoServer("payments", tls=context))
         mesh = _compiled(root, EGRESS.format(gateway=GATEWAY, secure=secure.port, root=root / "secure" / "ca.crt", **ports))
         place = {"name": "egress", "namespace": "shop", "service_account": "egress", "address": GATEWAY}
-        gateway = Proxy(role=Role.GATEWAY, labels={"app": "egress"}, **place)
+        gateway = Proxy(role=Role.INGRESS, labels={"app": "egress"}, **place)
         envoys = []
         for proxy in (gateway, sidecar("webapp")):
             directory = root / proxy.name

@@ -23,7 +23,7 @@ LOOPBACK = Proxy(
     address="127.0.0.11",
     capture=Capture.LOOPBACK,
 )
-EDGE = Proxy(name="edge", namespace="edge", role=Role.GATEWAY, labels={"istio": "edge"}, address="10.0.0.1")
+EDGE = Proxy(name="edge", namespace="edge", role=Role.INGRESS, labels={"istio": "edge"}, address="10.0.0.1")
 
 CATALOG_SERVICE = """
 apiVersion: v1

@@ -46,4 +46,4 @@ def sidecar(
 
 def gateway(name: str = "edge", namespace: str = "shop") -> Proxy:
     """A gateway that `istio: <name>` picks."""
-    return Proxy(name=name, namespace=namespace, role=Role.GATEWAY, labels={"istio": name})
+    return Proxy(name=name, namespace=namespace, role=Role.INGRESS, labels={"istio": name})

@@ -97,7 +97,7 @@ spec: {template: {metadata: {labels: {istio: ingress, app: gw}}}}
 def test_gateways_of_one_selector_share_a_proxy_in_the_namespace_of_its_workload():
     mesh = mesh_of(GATEWAYS)
     proxies = derive_proxies(mesh)
-    assert [(proxy.id, proxy.role) for proxy in proxies] == [("edge/admin", Role.GATEWAY), ("shop/out", Role.GATEWAY)]
+    assert [(proxy.id, proxy.role) for proxy in proxies] == [("edge/admin", Role.INGRESS), ("shop/out", Role.INGRESS)]
     assert [gateway.name for gateway in mesh.view(proxies[0]).gateways] == ["admin", "storefront"]
 
 
