@@ -49,7 +49,7 @@ spec:
   selector: {{matchLabels: {{app: webapp}}}}
   url: file://{module}
 """
-SPANS = "extensionProviders: [{name: spans, zipkin: {service: zipkin.shop.svc.cluster.local, port: 9411}}]"
+SPANS = "extensionProviders: [{{name: spans, zipkin: {{service: zipkin.shop.svc.cluster.local, port: {port}}}}}]"
 
 
 @dataclass
@@ -74,7 +74,7 @@ heard: list[bytes] = []
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
-    port, directory = free_port(), tmp_path_factory.mktemp("clusters")
+    port, spans_port, directory = free_port(), free_port(), tmp_path_factory.mktemp("clusters")
     module = directory / "stamp.wasm"
     module.write_bytes(adds_header("x-stamped", "by wasm"))
     with ExitStack() as stack:
@@ -90,12 +90,12 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
         mesh = mesh_of(
             RULES.format(module=module),
             *(service(name, port) for name in ("web", "kept", "raised")),
-            service("zipkin", 9411),
+            service("zipkin", spans_port),
             *echo_endpoint("web", web),
             *endpoint("zipkin", "127.0.0.1", zipkin.port),
             *endpoint("kept", "127.0.0.1", kept.port),
             *endpoint("raised", "127.0.0.1", raised.port),
-            config=SPANS,
+            config=SPANS.format(port=spans_port),
         )
         envoy = stack.enter_context(start_envoy(bootstrap(mesh, sidecar("webapp")), directory))
         yield Shop(envoy, port, web, spans, kept, raised)
